@@ -1,0 +1,247 @@
+"""Every setting of a training, with its default, its unit and its limits.
+
+The defaults of these classes *are* the reference configuration `source`; a YAML file or a
+`--set section.key=value` states only what differs.  Unknown keys and contradictions are refused
+in words.  The configuration travels with the weights: in the run folder, in each checkpoint and in
+the metadata of the exported model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing_extensions import Self
+
+from .errors import ConfigError
+from .labels import EMOTIONS
+
+SOURCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class FrontendConfig(_Section):
+    """From a waveform to the network's picture."""
+
+    sampling_rate: int = Field(22_050, ge=8_000, le=48_000)  # Hz
+    win_dur: float = Field(3.5, gt=0.1, le=30)  # s of audio the network sees
+    trim_db: float = Field(35, gt=0, le=120)  # dB below the loudest frame that count as silence
+    placement: Literal["center", "start", "repeat"] = "center"  # of a clip in its window
+    n_fft: int = Field(2048, ge=64, le=8192)  # samples
+    hop_length: int = Field(512, ge=16)  # samples
+    n_mels: int = Field(128, ge=32, le=256)
+    top_db: float = Field(80, gt=0, le=120)  # dB kept below the loudest cell
+    features: Literal["mel", "mfcc", "both"] = "both"
+    # Zero mean and unit deviation: of each row, by the training part's statistics, or of each channel
+    # of each clip, by its own.
+    normalization: Literal["corpus", "clip"] = "corpus"
+
+    @property
+    def window(self) -> int:
+        """Samples the network sees."""
+        return round(self.win_dur * self.sampling_rate)
+
+    @property
+    def channels(self) -> int:
+        """Pictures stacked for the network."""
+        return 2 if self.features == "both" else 1
+
+    @model_validator(mode="after")
+    def _frames_overlap(self) -> Self:
+        if self.hop_length > self.n_fft:
+            raise ValueError(
+                f"hop_length {self.hop_length} is longer than n_fft {self.n_fft}: samples between "
+                "frames would never be seen; make it at most n_fft"
+            )
+        if self.window < self.n_fft:
+            raise ValueError(
+                f"win_dur {self.win_dur} s is {self.window} samples, less than one frame of "
+                f"n_fft {self.n_fft}; lengthen win_dur or shorten n_fft"
+            )
+        return self
+
+
+class AugmentConfig(_Section):
+    """What training does to a clip before it looks at it; nothing of it touches other parts."""
+
+    pitch_semitones: float = Field(2, ge=0, le=12)  # largest shift up or down
+    pitch_p: float = Field(0.5, ge=0, le=1)
+    stretch: float = Field(0.1, ge=0, le=0.5)  # speed between 1 - stretch and 1 + stretch
+    stretch_p: float = Field(0.5, ge=0, le=1)
+    noise: float = Field(0.005, ge=0, le=1)  # deviation, as a share of the clip's maximum
+    noise_p: float = Field(0.5, ge=0, le=1)
+    renditions: int = Field(8, ge=0, le=64)  # pitched and stretched copies kept; 0: ever new
+    shift_dur: float = Field(0, ge=0, le=3)  # s, largest circular shift in the window
+    freq_mask: int = Field(0, ge=0)  # SpecAugment: widest band masked, in mel bands
+    time_mask: int = Field(0, ge=0)  # SpecAugment: longest stretch masked, in frames
+    masks: int = Field(2, ge=1, le=8)  # SpecAugment: masks along each axis
+    mixup: float = Field(0, ge=0, le=8)  # alpha of the Beta distribution; 0 is off
+
+
+class NetworkConfig(_Section):
+    """`DeepAudioEmotionCNN`."""
+
+    width: float = Field(1.0, gt=0, le=4)  # times 64-128-256-512-512 channels
+    dropout: float = Field(0.3, ge=0, le=0.9)  # between the fully connected layers
+    block_dropout: float = Field(0.3, ge=0, le=0.9)  # of whole maps, after each block
+
+
+class TrainConfig(_Section):
+    """How the weights are found."""
+
+    seed: int = Field(0, ge=0)
+    epochs: int = Field(60, ge=1)
+    coarse_epochs: int = Field(0, ge=0)  # first epochs on pictures averaged 2x2, a quarter the cost
+    patience: int = Field(20, ge=1)  # epochs without a better macro F1 before stopping
+    batch_size: int = Field(32, ge=2)
+    lr: float = Field(1e-3, gt=0, le=1)
+    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    warmup: float = Field(0.2, gt=0, lt=1)  # share of the steps of one-cycle that rise
+    weight_decay: float = Field(0, ge=0)
+    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    class_weights: Literal["source", "balanced", "none"] | tuple[float, ...] = "source"
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    workers: int = Field(1, ge=0)  # processes that decode and augment
+
+    @model_validator(mode="after")
+    def _ends_fine(self) -> Self:
+        if self.coarse_epochs >= self.epochs:
+            raise ValueError(
+                f"coarse_epochs {self.coarse_epochs} leave no epoch of {self.epochs} at full "
+                "resolution, the only one that the model is used at"
+            )
+        return self
+
+    @field_validator("class_weights")
+    @classmethod
+    def _weight_per_class(cls, value: str | tuple[float, ...]) -> str | tuple[float, ...]:
+        if not isinstance(value, str) and (len(value) != len(EMOTIONS) or min(value) <= 0):
+            raise ValueError(f"needs {len(EMOTIONS)} positive numbers, in the order {EMOTIONS}")
+        return value
+
+
+class SplitConfig(_Section):
+    """Shares of each class held back."""
+
+    test: float = Field(0.2, ge=0, lt=1)
+    val: float = Field(0.1, gt=0, lt=1)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> Self:
+        if self.test + self.val >= 1:
+            raise ValueError(f"test {self.test} and val {self.val} leave nothing to train on")
+        return self
+
+
+class Config(_Section):
+    """A whole training."""
+
+    name: str = Field("source", pattern=r"^[\w.-]+$")
+    frontend: FrontendConfig = FrontendConfig()
+    augment: AugmentConfig = AugmentConfig()
+    network: NetworkConfig = NetworkConfig()
+    train: TrainConfig = TrainConfig()
+    split: SplitConfig = SplitConfig()
+
+    @model_validator(mode="after")
+    def _masks_fit(self) -> Self:
+        frames = 1 + self.frontend.window // self.frontend.hop_length
+        for name, most in [("freq_mask", self.frontend.n_mels), ("time_mask", frames)]:
+            if getattr(self.augment, name) >= most:
+                raise ValueError(
+                    f"augment.{name} {getattr(self.augment, name)} would hide the whole picture "
+                    f"of {most}; make it smaller"
+                )
+        return self
+
+
+def available() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(entry.name[:-5] for entry in _folder().iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_config(source: str | Path, overrides: Iterable[str] = ()) -> Config:
+    """A configuration by name or from a YAML file, with `section.key=value` overrides.
+
+    Raises:
+        ConfigError: there is no such configuration or file, it is not YAML, a key is unknown, a
+            value is out of range or contradicts another.
+
+    >>> load_config("source", ["train.lr=5e-4"]).train.lr
+    0.0005
+    """
+    values = _parse(_read(source), str(source))
+    for override in overrides:
+        _override(values, override)
+    return make_config(values, str(source))
+
+
+def make_config(values: dict[str, Any], origin: str) -> Config:
+    """`values` checked; `origin` names their source in the error."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: " + "; ".join(map(_in_words, error.errors()))) from error
+
+
+def _folder() -> Any:
+    return resources.files(__package__) / "configs"
+
+
+def _read(source: str | Path) -> str:
+    if str(source) in available():
+        return str((_folder() / f"{source}.yaml").read_text(encoding="utf-8"))
+    try:
+        return Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        names = ", ".join(available())
+        raise ConfigError(
+            f"no configuration '{source}': name one of {names}, or a YAML file ({error})"
+        ) from error
+
+
+def _parse(text: str, origin: str) -> Any:
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{origin} is not YAML: {error}") from error
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"'{override}' is not of the form section.key=value, as train.lr=5e-4")
+    section = values
+    for key in keys[:-1]:
+        section = section.setdefault(key, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"'{override}': {key} is a value, not a section")
+    section[keys[-1]] = _number(_parse(text, override))
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads `5e-4` as text, since it wants a point in it; people do not."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _in_words(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"] if part != "tuple[float, ...]")
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{where}'"
+    message = error["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(error["input"], dict | BaseModel) else f" (got {error['input']!r})"
+    return f"{where}: {message}{shown}" if where else message + shown

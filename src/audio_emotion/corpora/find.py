@@ -1,0 +1,47 @@
+"""Which kind of corpus a path is."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from ..errors import CorpusError
+from . import crema_d, folder, manifest, ravdess
+from .corpus import Corpus, audio_files
+
+KINDS = (
+    "RAVDESS (its folders or its zip archives), CREMA-D, a folder for each emotion, "
+    "or a CSV manifest with the columns path,label[,speaker,split]"
+)
+
+
+def load_corpus(path: str | PathLike[str]) -> Corpus:
+    """The corpus at `path`, recognised by its names.
+
+    Args:
+        path: a folder, a `.csv` manifest or a RAVDESS `.zip`.
+
+    Raises:
+        CorpusError: nothing is there, or nothing that is understood.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise CorpusError(f"{root} does not exist; a corpus is {KINDS}")
+    if root.is_file():
+        return _load_file(root)
+    stems = [file.stem for file in audio_files(root)]
+    if any(map(ravdess.matches, stems)) or any(root.glob("Audio_*_Actors_01-24.zip")):
+        return ravdess.load(root)
+    if any(map(crema_d.matches, stems)):
+        return crema_d.load(root)
+    if folder.matches(root):
+        return folder.load(root)
+    raise CorpusError(f"{root} holds {len(stems)} recordings in no known layout: give {KINDS}")
+
+
+def _load_file(path: Path) -> Corpus:
+    if path.suffix.lower() == ".csv":
+        return manifest.load(path)
+    if path.suffix.lower() == ".zip":
+        return ravdess.load(path)
+    raise CorpusError(f"{path} is a file of no known kind: give {KINDS}")

@@ -1,0 +1,150 @@
+"""Clips as batches: decoded once, augmented anew in each epoch, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..audio import Signal, resample
+from ..config import Config
+from ..corpora import Clip
+from .augment import add_noise, draw_rendition, render
+from .cache import SignalCache
+
+RENDITION, NOISE, ORDER = 1, 2, 3  # streams of random numbers that never share a draw
+
+
+@dataclass(frozen=True)
+class Item:
+    """A clip with the digest of its content and the part of the split it is in."""
+
+    clip: Clip
+    digest: str
+    part: str
+
+
+class Clips(Dataset[tuple[Signal, int]]):
+    """Signals at the model's rate; an index is `(epoch, item)`, so no state is shared by workers."""
+
+    def __init__(
+        self, items: Sequence[Item], config: Config, cache: SignalCache, *, augment: bool
+    ) -> None:
+        self.items = items
+        self.config = config
+        self.cache = cache
+        self.augment = augment
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Signal, int]:
+        epoch, number = index
+        item = self.items[number]
+        signal = self._rendition(item, epoch) if self.augment else self._decoded(item)
+        if self.augment:
+            signal = add_noise(signal, self.config.augment, self._rng(item, NOISE, epoch))
+        return signal, int(item.clip.label)
+
+    def _decoded(self, item: Item) -> Signal:
+        rate = self.config.frontend.sampling_rate
+
+        def make() -> Signal:
+            signal, sampling_rate = item.clip.read()
+            return resample(signal, sampling_rate, rate)
+
+        return self.cache.get(item.digest, {"sampling_rate": rate}, make)
+
+    def _rendition(self, item: Item, epoch: int) -> Signal:
+        """One of the clip's few renditions, kept on disk, or one that no epoch had before."""
+        config, rate = self.config.augment, self.config.frontend.sampling_rate
+        kept = config.renditions
+        take = int(self._rng(item, ORDER, epoch).integers(kept)) if kept else epoch
+        drawn = draw_rendition(config, self._rng(item, RENDITION, take))
+        if drawn == {"semitones": 0.0, "speed": 1.0}:
+            return self._decoded(item)
+
+        def make() -> Signal:
+            return render(self._decoded(item), rate, **drawn)
+
+        settings = {"sampling_rate": rate, **drawn}
+        return self.cache.get(item.digest, settings, make) if kept else make()
+
+    def _rng(self, item: Item, stream: int, take: int) -> np.random.Generator:
+        return np.random.default_rng(
+            [self.config.train.seed, stream, take, int(item.digest[:8], 16)]
+        )
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """`(epoch, item)` in an order that depends on seed and epoch only, dealt over the ranks."""
+
+    def __init__(self, size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
+        self.size, self.seed, self.rank, self.ranks = size, seed, rank, ranks
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch, and after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.size // self.ranks)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.random.default_rng([self.seed, ORDER, self.epoch]).permutation(self.size)
+        padded = np.resize(order, len(self) * self.ranks)  # every rank the same number
+        return iter((self.epoch, int(item)) for item in padded[self.rank :: self.ranks])
+
+
+class ClipsModule(L.LightningDataModule):
+    """Loaders over the parts of a split."""
+
+    def __init__(self, items: Sequence[Item], config: Config, cache: SignalCache) -> None:
+        super().__init__()
+        self.items = items
+        self.config = config
+        self.cache = cache
+
+    def train_dataloader(self) -> DataLoader[tuple[Signal, int]]:
+        items = [item for item in self.items if item.part == "train"]
+        trainer = self.trainer
+        ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        sampler = EpochSampler(len(items), self.config.train.seed, *ranks)
+        clips = Clips(items, self.config, self.cache, augment=True)
+        return self._loader(clips, sampler, drop_last=len(items) > self.config.train.batch_size)
+
+    def val_dataloader(self) -> DataLoader[tuple[Signal, int]]:
+        items = [item for item in self.items if item.part == "val"]
+        clips = Clips(items, self.config, self.cache, augment=False)
+        return self._loader(clips, [(0, number) for number in range(len(items))])
+
+    def _loader(
+        self,
+        clips: Clips,
+        sampler: Sampler[tuple[int, int]] | list[tuple[int, int]],
+        drop_last: bool = False,
+    ) -> DataLoader[tuple[Signal, int]]:
+        workers = self.config.train.workers
+        return DataLoader(
+            clips,
+            self.config.train.batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=collate,
+            drop_last=drop_last,  # a batch of one has no variance for the batch norm
+        )
+
+
+def collate(batch: list[tuple[Signal, int]]) -> tuple[Tensor, Tensor]:
+    """Signals of any length, followed by zeros, `(batch, samples)`, and labels `(batch,)`."""
+    longest = max(len(signal) for signal, _ in batch)
+    waveforms = torch.zeros(len(batch), longest)
+    for row, (signal, _) in zip(waveforms, batch, strict=True):
+        row[: len(signal)] = torch.from_numpy(signal)
+    return waveforms, torch.tensor([label for _, label in batch])

@@ -1,0 +1,186 @@
+"""From a waveform to the network's two-channel picture.
+
+One pass does the whole way: find the voiced extent, place it in a fixed window, one STFT, a mel
+spectrogram in dB, its cepstrum, and a normalisation of each.  Every step is plain tensor algebra
+without branches on the data, so the exported ONNX graph holds exactly this code and no consumer
+ever re-implements it.
+
+    waveform (batch, samples)
+      └─ place      (batch, window)                 silence trimmed, then cropped or padded
+         └─ mel     (batch, n_mels, frames)         dB below the clip's loudest cell
+            └─ mfcc (batch, n_mels, frames)         orthonormal DCT-II along the mel axis
+               └─ stack, normalise (batch, 2, n_mels, frames)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..config import FrontendConfig
+
+AMIN = 1e-10  # power floor before the logarithm, as librosa's power_to_db
+TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effects.trim
+TRIM_HOP = 512
+EPSILON = 1e-5  # keeps the normalisation of a constant channel finite
+
+
+def hz_to_mel(hz: np.ndarray) -> np.ndarray:
+    """Slaney's mel scale: linear below 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
+    linear = hz * 3 / 200
+    logarithmic = 15 + 27 * np.log(np.maximum(hz, 1000) / 1000) / math.log(6.4)
+    return np.where(hz < 1000, linear, logarithmic)
+
+
+def mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    """Inverse of `hz_to_mel`."""
+    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * math.log(6.4) / 27))
+
+
+def mel_filters(sampling_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
+    """Triangles of equal area on the mel scale, from 0 Hz to the Nyquist frequency.
+
+    Returns:
+        Weights `(n_mels, n_fft // 2 + 1)`, float32; each triangle's area is one in Hz.
+    """
+    bins = np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)
+    top = hz_to_mel(np.array(sampling_rate / 2)).item()
+    edges = mel_to_hz(np.linspace(0, top, n_mels + 2))
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising = (bins - low) / (centre - low)
+    falling = (high - bins) / (high - centre)
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    return (triangles * 2 / (high - low)).astype(np.float32)
+
+
+def dct_matrix(n: int) -> np.ndarray:
+    """The orthonormal DCT-II: row k is `sqrt(2/n) cos(pi (i + 1/2) k / n)`, row 0 scaled by `1/sqrt 2`.
+
+    Returns:
+        `(n, n)` float32; its transpose is its inverse.
+    """
+    i = np.arange(n)
+    basis = math.sqrt(2 / n) * np.cos(np.pi * (i[None, :] + 0.5) * i[:, None] / n)
+    basis[0] /= math.sqrt(2)
+    return basis.astype(np.float32)
+
+
+class Frontend(nn.Module):
+    """Waveforms of any common length to log-mel + MFCC pictures.
+
+    Args:
+        config: rates, sizes and choices; see `FrontendConfig` for units.
+    """
+
+    def __init__(self, config: FrontendConfig) -> None:
+        super().__init__()
+        self.config = config
+        filters = mel_filters(config.sampling_rate, config.n_fft, config.n_mels)
+        for name, value in [
+            ("window", torch.hann_window(config.n_fft)),
+            ("filters", torch.from_numpy(filters)),
+            ("dct", torch.from_numpy(dct_matrix(config.n_mels))),
+        ]:
+            self.register_buffer(name, value, persistent=False)
+        shape = (config.channels, config.n_mels, 1)
+        self.register_buffer("mean", torch.zeros(shape))  # saved with the weights, see `fit`
+        self.register_buffer("deviation", torch.ones(shape))
+        self.window: Tensor
+        self.filters: Tensor
+        self.dct: Tensor
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """`(batch, samples)` in [-1, 1] → `(batch, channels, n_mels, frames)`."""
+        return self.normalize(self.channels(waveform))
+
+    def channels(self, waveform: Tensor) -> Tensor:
+        """The stack before normalisation: dB and cepstral coefficients."""
+        mel = self.mel(self.place(waveform))
+        stacked = {"mel": ["mel"], "mfcc": ["mfcc"], "both": ["mel", "mfcc"]}[self.config.features]
+        return torch.stack([mel if name == "mel" else self.mfcc(mel) for name in stacked], 1)
+
+    @torch.no_grad()
+    def fit(self, waveforms: Iterable[Tensor]) -> None:
+        """Take each row's mean and deviation from `waveforms`, each `(samples,)`.
+
+        Give it clips of the training part only.
+        """
+        count, total, squares = 0, torch.zeros_like(self.mean), torch.zeros_like(self.mean)
+        for waveform in waveforms:
+            channels = self.channels(waveform[None])[0]  # (channels, n_mels, frames)
+            total += channels.sum(2, keepdim=True)
+            squares += channels.square().sum(2, keepdim=True)
+            count += channels.shape[2]
+        self.mean.copy_(total / count)
+        variance = torch.clamp(squares / count - self.mean.square(), min=0)
+        self.deviation.copy_(variance.sqrt() + EPSILON)
+
+    def extent(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """First sample and number of samples of what is not silence, each `(batch, 1)`.
+
+        A frame is silent when its power lies more than `trim_db` below the loudest frame's.
+        A clip of zeros has no loudest frame and keeps its whole length.
+        """
+        samples = waveform.shape[1]
+        squares = nn.functional.pad(waveform.square(), [TRIM_FRAME // 2] * 2)
+        power = nn.functional.avg_pool1d(squares[:, None], TRIM_FRAME, TRIM_HOP)[:, 0]
+        threshold = power.amax(1, keepdim=True) * 10 ** (-self.config.trim_db / 10)
+        frame = torch.arange(power.shape[1], device=power.device)
+        voiced = power >= threshold  # (batch, frames)
+        last_frame = power.shape[1] - 1
+        first = torch.where(voiced, frame, last_frame).amin(1, keepdim=True)
+        last = torch.where(voiced, frame, 0).amax(1, keepdim=True)
+        start = first * TRIM_HOP
+        return start, torch.clamp((last + 1) * TRIM_HOP, max=samples) - start
+
+    def place(self, waveform: Tensor) -> Tensor:
+        """Voiced extent in a window of `win_dur` seconds, `(batch, window)`.
+
+        A longer extent loses both ends alike (`center`) or its end (`start`); a shorter one is
+        surrounded or followed by zeros, or played again until the window is full (`repeat`).
+        """
+        start, length = self.extent(waveform)
+        window = self.config.window
+        position = torch.arange(window, device=waveform.device)[None]  # (1, window)
+        if self.config.placement == "repeat":
+            surplus = torch.clamp(length - window, min=0) // 2
+            source = torch.remainder(position + surplus, length)
+            return waveform.gather(1, start + source)
+        if self.config.placement == "center":
+            position = position + torch.div(length - window, 2, rounding_mode="floor")
+        inside = (position >= 0) & (position < length)
+        source = torch.minimum(torch.clamp(position, min=0), length - 1)
+        return waveform.gather(1, start + source) * inside
+
+    def mel(self, waveform: Tensor) -> Tensor:
+        """Mel power in dB below the clip's loudest cell, at most `top_db` below: [-top_db, 0]."""
+        spectrum = torch.stft(
+            waveform,
+            self.config.n_fft,
+            self.config.hop_length,
+            window=self.window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        power = torch.view_as_real(spectrum).square().sum(-1)  # (batch, n_fft // 2 + 1, frames)
+        decibel = 10 * torch.log10(torch.clamp(self.filters @ power, min=AMIN))
+        decibel = decibel - decibel.amax((1, 2), keepdim=True)
+        return torch.clamp(decibel, min=-self.config.top_db)
+
+    def mfcc(self, mel: Tensor) -> Tensor:
+        """All `n_mels` cepstral coefficients of `mel`, `(batch, n_mels, frames)`."""
+        return self.dct @ mel
+
+    def normalize(self, channels: Tensor) -> Tensor:
+        """Zero mean and unit deviation, by the training part's rows or the clip's channels."""
+        if self.config.normalization == "corpus":
+            return (channels - self.mean) / self.deviation
+        centred = channels - channels.mean((2, 3), keepdim=True)
+        return centred / (centred.square().mean((2, 3), keepdim=True).sqrt() + EPSILON)

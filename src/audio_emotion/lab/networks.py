@@ -1,0 +1,72 @@
+"""The network that names the emotion of a picture.
+
+`DeepAudioEmotionCNN` is the reference system's: five blocks of two 3x3 convolutions, pooled to one
+vector, then four fully connected layers.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..config import NetworkConfig
+from ..labels import EMOTIONS
+
+CHANNELS = (64, 128, 256, 512, 512)  # of the five blocks, at width 1
+HIDDEN = (512, 256, 128)  # of the fully connected layers, at any width
+
+
+class DeepAudioEmotionCNN(nn.Module):
+    """Log-mel + MFCC pictures to logits over the emotions.
+
+    Args:
+        config: width and dropout.
+        channels: pictures stacked in the input, 2 for log-mel + MFCC.
+        classes: number of labels.
+    """
+
+    def __init__(
+        self, config: NetworkConfig, channels: int = 2, classes: int = len(EMOTIONS)
+    ) -> None:
+        super().__init__()
+        self.config = config
+        widths = [channels, *(round(width * config.width) for width in CHANNELS)]
+        blocks = zip(widths[:-1], widths[1:], strict=True)
+        self.features = nn.Sequential(*(_block(a, b, config.block_dropout) for a, b in blocks))
+        sizes = [widths[-1], *HIDDEN]
+        layers = [
+            nn.Sequential(nn.Linear(a, b), nn.ReLU(inplace=True), nn.Dropout(config.dropout))
+            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+        ]
+        self.classifier = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], classes))
+        self.apply(_initialise)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """`(batch, channels, n_mels, frames)` → logits `(batch, classes)`."""
+        maps = self.features(pictures)  # (batch, 512 * width, n_mels / 32, frames / 32)
+        return self.classifier(maps.mean((2, 3)))
+
+
+def _block(channels_in: int, channels_out: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        *_convolution(channels_in, channels_out),
+        *_convolution(channels_out, channels_out),
+        nn.MaxPool2d(2),
+        nn.Dropout2d(dropout),
+    )
+
+
+def _convolution(channels_in: int, channels_out: int) -> tuple[nn.Module, ...]:
+    """The bias is left to the batch norm, which would cancel it."""
+    return (
+        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _initialise(module: nn.Module) -> None:
+    """He et al., 2015 (arXiv:1502.01852): variance kept through ReLU layers."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,208 @@
+"""From a corpus and a configuration to a run folder with a trained network.
+
+    RUN/
+      config.yaml       every setting
+      data.json         corpus, licence, fingerprints of its parts, duplicates
+      split.csv         clip, label, speaker, part
+      history.csv       scores of each epoch, drawn in curves.png
+      checkpoints/      last.safetensors to resume from, best.safetensors to export
+      tensorboard/      the same for `tensorboard --logdir`
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+import yaml
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from ..config import SOURCE_CLASS_WEIGHTS, Config, make_config
+from ..corpora import Corpus
+from ..corpora.corpus import duplicates, fingerprint
+from ..corpora.split import parts_of, write_split
+from ..errors import CorpusError, TrainingError
+from ..files import write_text
+from ..labels import EMOTIONS
+from .cache import SignalCache
+from .checkpoints import ENDING, SafetensorsIO
+from .data import Clips, ClipsModule, Item
+from .history import History
+from .module import EmotionModule
+
+FIT_CLIPS = 400  # of the training part, spread evenly, for the rows' mean and deviation
+
+
+def train(
+    corpus: Corpus,
+    config: Config,
+    run: Path,
+    *,
+    resume: bool = False,
+    cache: SignalCache | None = None,
+    trainer_options: dict[str, Any] | None = None,
+) -> Path:
+    """Train until the epochs are over or validation macro F1 has stopped rising.
+
+    Args:
+        corpus: labelled clips; unreadable ones are left out with a warning.
+        config: every setting; with `resume`, the run's own is used instead.
+        run: folder to make, or to go on with.
+        resume: go on after the last whole epoch; the weights come out as if never interrupted.
+        cache: where decoded signals are kept.
+        trainer_options: further switches of Lightning's `Trainer`, such as `devices`.
+
+    Returns:
+        The best checkpoint.
+
+    Raises:
+        TrainingError: `run` exists already without `resume`, or is no run with it, or the corpus
+            is not the one it began with.
+        CorpusError: a part of the split is empty.
+    """
+    cache = cache or SignalCache()
+    config = stored_config(run) if resume else config
+    items = _items(corpus, config)
+    data = _describe(corpus, items)
+    _check_run(run, data, resume)
+    if not resume:
+        _write_run(run, config, items, data)
+    module = EmotionModule(config, class_weights(config, items))
+    last = run / "checkpoints" / f"last{ENDING}"
+    if not last.exists():
+        _fit_frontend(module, items, config, cache)
+    trainer = _trainer(run, config, trainer_options or {})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        trainer.fit(
+            module,
+            ClipsModule(items, config, cache),
+            ckpt_path=last if resume and last.exists() else None,
+        )
+    return run / "checkpoints" / f"best{ENDING}"
+
+
+def stored_config(run: Path) -> Config:
+    """The configuration that `run` was started with.
+
+    Raises:
+        TrainingError: `run` holds none.
+    """
+    path = run / "config.yaml"
+    try:
+        return make_config(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    except OSError as error:
+        raise TrainingError(f"{run} is not the folder of a training: no {path.name}") from error
+
+
+def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
+    """Factor of each class in the loss, `(classes,)`.
+
+    `balanced` is `clips / (classes * clips of the class)` over the training part, as scikit-learn.
+    """
+    wanted = config.train.class_weights
+    if wanted == "none":
+        return torch.ones(len(EMOTIONS))
+    if wanted == "source":
+        return torch.tensor(SOURCE_CLASS_WEIGHTS)
+    if not isinstance(wanted, str):
+        return torch.tensor(wanted)
+    labels = [int(item.clip.label) for item in items if item.part == "train"]
+    counts = np.bincount(labels, minlength=len(EMOTIONS))
+    present = np.maximum(counts, 1)
+    return torch.tensor(len(labels) / ((counts > 0).sum() * present), dtype=torch.float32)
+
+
+def _items(corpus: Corpus, config: Config) -> list[Item]:
+    digests = corpus.digests()
+    readable = [(c, d) for c, d in zip(corpus.clips, digests, strict=True) if d is not None]
+    if len(readable) < len(digests):
+        warnings.warn(f"{len(digests) - len(readable)} unreadable clips are left out", stacklevel=3)
+    clips = [clip for clip, _ in readable]
+    parts = parts_of(clips, [digest for _, digest in readable], config.split)
+    items = [Item(c, d, p) for (c, d), p in zip(readable, parts, strict=True)]
+    for part in ("train", "val"):
+        if not any(item.part == part for item in items):
+            raise CorpusError(
+                f"the {part} part of {corpus.name} is empty: {len(items)} clips are too few"
+            )
+    return items
+
+
+def _describe(corpus: Corpus, items: Sequence[Item]) -> dict[str, Any]:
+    parts = {name: [i.digest for i in items if i.part == name] for name in ("train", "val", "test")}
+    return {
+        "corpus": corpus.name,
+        "licence": corpus.licence,
+        "citation": corpus.citation,
+        "clips": {name: len(digests) for name, digests in parts.items()},
+        "fingerprint": {name: fingerprint(digests) for name, digests in parts.items()},
+        "duplicates": duplicates([i.clip for i in items], [i.digest for i in items]),
+    }
+
+
+def _check_run(run: Path, data: dict[str, Any], resume: bool) -> None:
+    if not resume:
+        if run.exists() and any(run.iterdir()):
+            raise TrainingError(f"{run} exists already; name another folder or pass --resume")
+        return
+    began_with = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    if began_with["fingerprint"] != data["fingerprint"]:
+        raise TrainingError(f"{run} was started on other clips than these; it cannot go on")
+
+
+def _write_run(run: Path, config: Config, items: Sequence[Item], data: dict[str, Any]) -> None:
+    """The configuration last: a folder that holds it is complete."""
+    write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
+    write_split(run / "split.csv", [(item.clip, item.part) for item in items])
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    write_text(run / "config.yaml", text)
+
+
+def _fit_frontend(
+    module: EmotionModule, items: Sequence[Item], config: Config, cache: SignalCache
+) -> None:
+    if config.frontend.normalization != "corpus":
+        return
+    training = [item for item in items if item.part == "train"]
+    spread = training[:: max(1, len(training) // FIT_CLIPS)]
+    clips = Clips(spread, config, cache, augment=False)
+    module.frontend.fit(torch.from_numpy(clips[0, n][0]) for n in range(len(clips)))
+
+
+def _trainer(run: Path, config: Config, options: dict[str, Any]) -> L.Trainer:
+    checkpoint = ModelCheckpoint(
+        run / "checkpoints",
+        filename="best",
+        monitor="val_score",
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    checkpoint.FILE_EXTENSION = ENDING
+    patience = config.train.patience
+    return L.Trainer(
+        max_epochs=config.train.epochs,
+        precision=config.train.precision,
+        callbacks=[
+            History(run),
+            EarlyStopping("val_score", mode="max", patience=patience),
+            checkpoint,
+        ],
+        logger=TensorBoardLogger(run, name="", version="tensorboard"),
+        plugins=[SafetensorsIO()],
+        use_distributed_sampler=False,  # EpochSampler deals the clips itself
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        enable_model_summary=False,
+        deterministic=True,
+        **options,
+    )
