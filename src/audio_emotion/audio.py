@@ -32,7 +32,8 @@ BLOCK = 1 << 16  # frames decoded at a time
 STREAMED = 0x7FFF_0000  # wav data sizes from here on mean «unknown when the header was written»
 FFMPEG_OPTIONS = {
     # A playlist or a concatenation script could name other files: only plain containers are opened.
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,mp3,ogg,flac,wav,asf,amr,aiff,caf,avi",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,mp3,ogg,flac,wav,asf,amr,"
+    "aiff,caf,avi",
     "protocol_whitelist": "",
 }
 
@@ -137,7 +138,9 @@ def _sndfile_blocks(file: BinaryIO, name: str) -> tuple[Iterator[Signal], int]:
                 decoded += len(block)
                 yield cast(Signal, block.mean(1))
         if promised is not None and decoded < promised:
-            raise AudioError(_truncated(name, decoded / sound.samplerate, promised / sound.samplerate))
+            raise AudioError(
+                _truncated(name, decoded / sound.samplerate, promised / sound.samplerate)
+            )
 
     return blocks(), sound.samplerate
 
@@ -160,7 +163,7 @@ def _ffmpeg_blocks(file: BinaryIO, name: str) -> tuple[Iterator[Signal], int]:
     import av
 
     try:
-        container = av.open(file, options=FFMPEG_OPTIONS)
+        container = av.open(file, "r", options=FFMPEG_OPTIONS)
     except (av.error.FFmpegError, ValueError) as error:
         raise AudioError(f"{name} is not audio in any format known here") from error
     if not container.streams.audio:
@@ -184,7 +187,9 @@ def _ffmpeg_blocks(file: BinaryIO, name: str) -> tuple[Iterator[Signal], int]:
 
 def _check_format(rate: int, channels: int, name: str) -> None:
     if not MIN_RATE <= rate <= MAX_RATE:
-        raise AudioError(f"{name} states a sampling rate of {rate} Hz, not {MIN_RATE} to {MAX_RATE}")
+        raise AudioError(
+            f"{name} states a sampling rate of {rate} Hz, not {MIN_RATE} to {MAX_RATE}"
+        )
     if not 1 <= channels <= MAX_CHANNELS:
         raise AudioError(f"{name} states {channels} channels, not 1 to {MAX_CHANNELS}")
 

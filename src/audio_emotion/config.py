@@ -39,8 +39,8 @@ class FrontendConfig(_Section):
     n_mels: int = Field(128, ge=32, le=256)
     top_db: float = Field(80, gt=0, le=120)  # dB kept below the loudest cell
     features: Literal["mel", "mfcc", "both"] = "both"
-    # Zero mean and unit deviation: of each row, by the training part's statistics, or of each channel
-    # of each clip, by its own.
+    # Zero mean and unit deviation: of each row, by the training part's statistics, or of each
+    # channel of each clip, by its own.
     normalization: Literal["corpus", "clip"] = "corpus"
 
     @property
@@ -90,18 +90,21 @@ class NetworkConfig(_Section):
 
     width: float = Field(1.0, gt=0, le=4)  # times 64-128-256-512-512 channels
     dropout: float = Field(0.3, ge=0, le=0.9)  # between the fully connected layers
-    block_dropout: float = Field(0.3, ge=0, le=0.9)  # of whole maps, after each block
+    block_dropout: float = Field(0, ge=0, le=0.9)  # of whole maps, after each block
 
 
 class TrainConfig(_Section):
     """How the weights are found."""
 
     seed: int = Field(0, ge=0)
-    epochs: int = Field(60, ge=1)
-    coarse_epochs: int = Field(0, ge=0)  # first epochs on pictures averaged 2x2, a quarter the cost
+    epochs: int = Field(40, ge=1)
+    coarse_epochs: int = Field(
+        32, ge=0
+    )  # first epochs on pictures averaged 2x2, a quarter the cost
+    dropout_from: float = Field(0.5, ge=0, lt=1)  # share of the epochs before dropout sets in
     patience: int = Field(20, ge=1)  # epochs without a better macro F1 before stopping
-    batch_size: int = Field(32, ge=2)
-    lr: float = Field(1e-3, gt=0, le=1)
+    batch_size: int = Field(8, ge=2)
+    lr: float = Field(5e-4, gt=0, le=1)
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     warmup: float = Field(0.2, gt=0, lt=1)  # share of the steps of one-cycle that rise
     weight_decay: float = Field(0, ge=0)

@@ -24,7 +24,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends without an error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
     os.close(handle)

@@ -12,7 +12,10 @@ from ..errors import AudioError, CorpusError
 from .clip import Clip
 
 AUDIO_ENDINGS = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .m4a .aac .mp4 .webm .aif .aiff .caf .wma .amr".split()
+    (
+        *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".mp4", ".webm"),
+        *(".aif", ".aiff", ".caf", ".wma", ".amr"),
+    )
 )
 
 

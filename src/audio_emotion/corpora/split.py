@@ -26,13 +26,13 @@ def stratified_split(
 ) -> list[str]:
     """Deal items to `train`, `val` and `test`, class by class, groups kept whole.
 
-    Within each class the groups are shuffled with a generator of their own, the first fill the
-    test part, the next the validation part: so the test part does not depend on `val`.
+    Each class is shuffled with a generator of its own; the first clips, each with the whole of its
+    group, fill the test part, the next the validation part.  So the test part does not depend on
+    `val`.
 
     Args:
         labels: class of each item.
-        groups: items of equal group (byte-identical clips, say) share a part; a group counts
-            towards the class of its first item.
+        groups: items of equal group (byte-identical clips, say) share a part.
         test: share of each class in the test part, in [0, 1).
         val: share of each class in the validation part, in [0, 1).
         seed: same seed, same items in the same order, same split.
@@ -51,20 +51,19 @@ def stratified_split(
     members: dict[Hashable, list[int]] = defaultdict(list)
     for item, group in enumerate(groups):
         members[group].append(item)
-    classes: dict[int, list[list[int]]] = defaultdict(list)
-    for items in members.values():
-        classes[labels[items[0]]].append(items)
-    parts = ["train"] * len(labels)
-    for label, units in sorted(classes.items()):
-        order = np.random.default_rng([seed, label]).permutation(len(units))
-        size = sum(map(len, units))
-        bounds = [round(size * test), round(size * (test + val))]
+    parts = [""] * len(labels)
+    for label in sorted(set(labels)):
+        items = [item for item, other in enumerate(labels) if other == label]
+        order = np.random.default_rng([seed, label]).permutation(items)
+        bounds = [round(len(items) * test), round(len(items) * (test + val))]
         dealt = 0
-        for unit in (units[i] for i in order):
+        for item in order:
+            if parts[item]:
+                continue  # with another member of its group
             part = "test" if dealt < bounds[0] else "val" if dealt < bounds[1] else "train"
-            for item in unit:
-                parts[item] = part
-            dealt += len(unit)
+            for member in members[groups[item]]:
+                parts[member] = part
+                dealt += 1
     return parts
 
 
@@ -79,9 +78,7 @@ def parts_of(clips: Sequence[Clip], digests: Sequence[str], config: SplitConfig)
     stated = [clip.part for clip in clips]
     if not any(stated):
         labels = [int(clip.label) for clip in clips]
-        return stratified_split(
-            labels, digests, test=config.test, val=config.val, seed=config.seed
-        )
+        return stratified_split(labels, digests, test=config.test, val=config.val, seed=config.seed)
     first: dict[str, tuple[str, str]] = {}
     for clip, digest in zip(clips, digests, strict=True):
         if clip.part is None:

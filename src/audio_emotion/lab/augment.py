@@ -57,7 +57,7 @@ def fix_length(signal: Signal, samples: int) -> Signal:
 
 
 def add_noise(signal: Signal, config: AugmentConfig, rng: np.random.Generator) -> Signal:
-    """White Gaussian noise of `config.noise` times the clip's maximum, if its probability strikes."""
+    """White Gaussian noise of `config.noise` times the maximum, if its probability strikes."""
     if rng.random() >= config.noise_p or not config.noise:
         return signal
     noise = rng.standard_normal(len(signal), np.float32)

@@ -1,7 +1,8 @@
 """Training checkpoints without pickle: tensors as safetensors, everything else as JSON.
 
-Lightning hands a nested dictionary to a `CheckpointIO`; ours puts the tensors into one safetensors
-file and the rest into its header, so a checkpoint is a single file that appears whole or not at all.
+Lightning hands a nested dictionary to a `CheckpointIO`; ours puts the tensors into one
+safetensors file and the rest into its header, so a checkpoint is a single file that appears
+whole or not at all.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Item:
 
 
 class Clips(Dataset[tuple[Signal, int]]):
-    """Signals at the model's rate; an index is `(epoch, item)`, so no state is shared by workers."""
+    """Signals at the model's rate; an index is `(epoch, item)`, so workers share no state."""
 
     def __init__(
         self, items: Sequence[Item], config: Config, cache: SignalCache, *, augment: bool

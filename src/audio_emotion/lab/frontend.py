@@ -54,11 +54,12 @@ def mel_filters(sampling_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
     rising = (bins - low) / (centre - low)
     falling = (high - bins) / (high - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
-    return (triangles * 2 / (high - low)).astype(np.float32)
+    weights: np.ndarray = (triangles * 2 / (high - low)).astype(np.float32)
+    return weights
 
 
 def dct_matrix(n: int) -> np.ndarray:
-    """The orthonormal DCT-II: row k is `sqrt(2/n) cos(pi (i + 1/2) k / n)`, row 0 scaled by `1/sqrt 2`.
+    """The orthonormal DCT-II: row k is `sqrt(2/n) cos(pi (i + 1/2) k / n)`, row 0 by `1/sqrt 2`.
 
     Returns:
         `(n, n)` float32; its transpose is its inverse.
@@ -129,7 +130,8 @@ class Frontend(nn.Module):
         """
         samples = waveform.shape[1]
         squares = nn.functional.pad(waveform.square(), [TRIM_FRAME // 2] * 2)
-        power = nn.functional.avg_pool1d(squares[:, None], TRIM_FRAME, TRIM_HOP)[:, 0]
+        hops = nn.functional.avg_pool1d(squares[:, None], TRIM_HOP)
+        power = nn.functional.avg_pool1d(hops, TRIM_FRAME // TRIM_HOP, 1)[:, 0]
         threshold = power.amax(1, keepdim=True) * 10 ** (-self.config.trim_db / 10)
         frame = torch.arange(power.shape[1], device=power.device)
         voiced = power >= threshold  # (batch, frames)
@@ -169,7 +171,7 @@ class Frontend(nn.Module):
             pad_mode="constant",
             return_complex=True,
         )
-        power = torch.view_as_real(spectrum).square().sum(-1)  # (batch, n_fft // 2 + 1, frames)
+        power = spectrum.real.square() + spectrum.imag.square()  # (batch, n_fft // 2 + 1, frames)
         decibel = 10 * torch.log10(torch.clamp(self.filters @ power, min=AMIN))
         decibel = decibel - decibel.amax((1, 2), keepdim=True)
         return torch.clamp(decibel, min=-self.config.top_db)

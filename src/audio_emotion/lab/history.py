@@ -85,9 +85,9 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
 
 def _line(row: dict[str, float], epochs: int) -> str:
     left = (epochs - row["epoch"]) * row["seconds"] / 60
-    return (
-        f"epoch {row['epoch']:.0f}/{epochs}  {row['seconds']:.0f} s  "
-        f"train loss {row['train_loss']:.3f} accuracy {row['train_accuracy']:.3f}  "
-        f"val loss {row['val_loss']:.3f} accuracy {row['val_accuracy']:.3f} f1 {row['val_f1']:.3f}  "
-        f"{left:.0f} min left"
+    parts = " ".join(
+        f" {part} loss {row[f'{part}_loss']:.3f} accuracy {row[f'{part}_accuracy']:.3f} "
+        f"f1 {row[f'{part}_f1']:.3f}"
+        for part in ("train", "val")
     )
+    return f"epoch {row['epoch']:.0f}/{epochs}  {row['seconds']:.0f} s {parts}  {left:.0f} min left"

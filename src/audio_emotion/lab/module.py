@@ -63,7 +63,9 @@ class EmotionModule(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """An epoch's dropout depends on seed and epoch only, so a resumed training repeats it."""
-        torch.manual_seed(self.config.train.seed * 100_003 + self.current_epoch)
+        settings = self.config.train
+        torch.manual_seed(settings.seed * 100_003 + self.current_epoch)
+        self.network.set_dropout(self.current_epoch >= settings.dropout_from * settings.epochs)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         waveforms, labels = batch

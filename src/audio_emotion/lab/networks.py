@@ -6,6 +6,8 @@ vector, then four fully connected layers.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from ..config import NetworkConfig
@@ -30,12 +32,12 @@ class DeepAudioEmotionCNN(nn.Module):
         super().__init__()
         self.config = config
         widths = [channels, *(round(width * config.width) for width in CHANNELS)]
-        blocks = zip(widths[:-1], widths[1:], strict=True)
+        blocks = pairwise(widths)
         self.features = nn.Sequential(*(_block(a, b, config.block_dropout) for a, b in blocks))
         sizes = [widths[-1], *HIDDEN]
         layers = [
             nn.Sequential(nn.Linear(a, b), nn.ReLU(inplace=True), nn.Dropout(config.dropout))
-            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            for a, b in pairwise(sizes)
         ]
         self.classifier = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], classes))
         self.apply(_initialise)
@@ -43,7 +45,17 @@ class DeepAudioEmotionCNN(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """`(batch, channels, n_mels, frames)` → logits `(batch, classes)`."""
         maps = self.features(pictures)  # (batch, 512 * width, n_mels / 32, frames / 32)
-        return self.classifier(maps.mean((2, 3)))
+        logits: Tensor = self.classifier(maps.mean((2, 3)))
+        return logits
+
+    def set_dropout(self, active: bool) -> None:
+        """Switch every dropout layer to its configured probability, or off."""
+        for layer in self.features.modules():
+            if isinstance(layer, nn.Dropout2d):
+                layer.p = self.config.block_dropout if active else 0.0
+        for layer in self.classifier.modules():
+            if isinstance(layer, nn.Dropout):
+                layer.p = self.config.dropout if active else 0.0
 
 
 def _block(channels_in: int, channels_out: int, dropout: float) -> nn.Sequential:

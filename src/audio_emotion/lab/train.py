@@ -1,12 +1,12 @@
 """From a corpus and a configuration to a run folder with a trained network.
 
-    RUN/
-      config.yaml       every setting
-      data.json         corpus, licence, fingerprints of its parts, duplicates
-      split.csv         clip, label, speaker, part
-      history.csv       scores of each epoch, drawn in curves.png
-      checkpoints/      last.safetensors to resume from, best.safetensors to export
-      tensorboard/      the same for `tensorboard --logdir`
+RUN/
+  config.yaml       every setting
+  data.json         corpus, licence, fingerprints of its parts, duplicates
+  split.csv         clip, label, speaker, part
+  history.csv       scores of each epoch, drawn in curves.png
+  checkpoints/      last.safetensors to resume from, best.safetensors to export
+  tensorboard/      the same for `tensorboard --logdir`
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ from .checkpoints import ENDING, SafetensorsIO
 from .data import Clips, ClipsModule, Item
 from .history import History
 from .module import EmotionModule
+
+
+class TrainingInterruptedError(TrainingError):
+    """Ctrl-C ended the training; its last whole epoch is on disk."""
+
 
 FIT_CLIPS = 400  # of the training part, spread evenly, for the rows' mean and deviation
 
@@ -79,13 +84,15 @@ def train(
     if not last.exists():
         _fit_frontend(module, items, config, cache)
     trainer = _trainer(run, config, trainer_options or {})
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        trainer.fit(
-            module,
-            ClipsModule(items, config, cache),
-            ckpt_path=last if resume and last.exists() else None,
-        )
+    clips = ClipsModule(items, config, cache)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            trainer.fit(module, clips, ckpt_path=last if last.exists() else None)
+    except SystemExit as error:  # how Lightning ends on Ctrl-C
+        raise TrainingInterruptedError(
+            f"{run} holds its last whole epoch; --resume goes on"
+        ) from error
     return run / "checkpoints" / f"best{ENDING}"
 
 

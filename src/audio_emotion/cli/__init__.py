@@ -1,0 +1,1 @@
+"""The command `audio-emotion`: one file a subcommand, each a thin layer over one library call."""

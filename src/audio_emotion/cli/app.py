@@ -1,0 +1,64 @@
+"""The commands put together, and their errors put into words."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ..errors import AudioEmotionError
+from ..version import __version__
+from .data import data
+from .download import download
+from .evaluate import evaluate
+from .export import export
+from .predict import predict
+from .train import train
+
+app = typer.Typer(
+    name="audio-emotion",
+    help="Recognise eight emotions in speech and song: predict, train, evaluate, export.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+for command in (predict, evaluate, train, export, data, download):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"audio-emotion {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: an expected error is one line on stderr and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except AudioEmotionError as error:
+        typer.echo(f"audio-emotion: {error}", err=True)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "lightning"}:
+            raise
+        typer.echo(
+            "audio-emotion: this command needs PyTorch; install it with\n"
+            "    pip install 'audio-emotion-classifier[train]'",
+            err=True,
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # `audio-emotion predict … | head` is no error

@@ -1,0 +1,53 @@
+"""`audio-emotion evaluate`: a model and a corpus in, a report out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..classifier import Classifier
+from ..corpora import Clip, load_corpus
+from ..evaluation.evaluate import evaluate as judge
+from ..evaluation.report import as_markdown, write_report
+from ..files import refuse_overwrite
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    data: Annotated[Path, typer.Argument(help="Corpus: folder, zip archive or CSV manifest.")],
+    split: Annotated[
+        str, typer.Option(help="train, val or test of the model's own split, or all.")
+    ] = "all",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for report.html, report.md and report.json.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the report.")] = False,
+) -> None:
+    """Score a model on a corpus, by the path that users take.
+
+    Accuracy, macro F1, UAR with bootstrap intervals, each emotion, the confusion matrix, and the
+    source system's published figures beside them.
+
+    Example:
+
+      audio-emotion evaluate model.onnx RAVDESS --split test --out report
+    """
+    if out:
+        refuse_overwrite(out, force)
+    result = judge(Classifier(model), load_corpus(data), split, progress=_progress)
+    if out:
+        write_report(result, out, force)
+    typer.echo(as_markdown(result), nl=False)
+    if out:
+        typer.echo(f"\n{out / 'report.html'}")
+
+
+def _progress(clips: Sequence[Clip]) -> Iterable[Clip]:
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(clips, "listening", console=Console(stderr=True), disable=not sys.stderr.isatty())

@@ -1,0 +1,64 @@
+"""`audio-emotion train`: a corpus and a configuration in, a run folder out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..config import available, load_config
+from ..corpora import load_corpus
+
+EPILOG = """
+Examples:
+
+  audio-emotion train --data RAVDESS --out runs/first
+
+  audio-emotion train --data RAVDESS --out runs/half --config half --set train.lr=1e-3
+
+  audio-emotion train --data RAVDESS --out runs/first --resume
+"""
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="Corpus: a folder, a zip archive or a CSV manifest.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    config: Annotated[
+        str, typer.Option(help="Name of a configuration, or a YAML file.")
+    ] = "source",
+    set_: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
+    ] = [],  # noqa: B006  typer wants the default itself
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the run's last whole epoch.")
+    ] = False,
+    devices: Annotated[str, typer.Option(help="How many, or which, devices.")] = "auto",
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp.")] = "auto",
+    num_nodes: Annotated[int, typer.Option(help="Machines that train together.", min=1)] = 1,
+) -> None:
+    """Train a network on a corpus.
+
+    Ctrl-C, or a kill, loses the epoch under way and nothing else: --resume goes on.
+    """
+    settings = load_config(config, set_)
+    corpus = load_corpus(data)
+    from ..lab import train as training
+
+    options = {
+        "devices": devices,
+        "accelerator": accelerator,
+        "strategy": strategy,
+        "num_nodes": num_nodes,
+        "enable_progress_bar": sys.stderr.isatty(),
+    }
+    try:
+        best = training.train(corpus, settings, out, resume=resume, trainer_options=options)
+    except training.TrainingInterruptedError as error:
+        raise KeyboardInterrupt(str(error)) from error
+    typer.echo(f"best weights: {best}\nnext: audio-emotion export {out} --out model.onnx")
+
+
+train.__doc__ = (train.__doc__ or "") + EPILOG + f"\nConfigurations: {', '.join(available())}."

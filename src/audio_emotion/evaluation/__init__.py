@@ -1,0 +1,1 @@
+"""Figures about a model: metrics, the user-path evaluation, published figures, reports."""

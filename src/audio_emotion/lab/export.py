@@ -1,0 +1,164 @@
+"""From a run folder to one model file: waveform in, probabilities out, front end inside.
+
+The file is the whole contract with every consumer.  Its metadata say what the samples must be,
+what the numbers mean, and where the weights come from.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..config import Config
+from ..errors import TrainingError
+from ..files import atomic_path
+from ..labels import EMOTIONS
+from ..version import __version__
+from .checkpoints import ENDING, load
+from .frontend import Frontend
+from .module import EmotionModule
+from .networks import DeepAudioEmotionCNN
+from .train import stored_config
+
+OPSET = 18
+Precision = Literal["fp16", "fp32"]
+
+
+class ExportedModel(nn.Module):
+    """Front end, network and softmax: what the file computes."""
+
+    def __init__(self, frontend: Frontend, network: DeepAudioEmotionCNN) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.network = network
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """`(batch, samples)` → probabilities `(batch, classes)`."""
+        probabilities: Tensor = self.network(self.frontend(waveform)).softmax(1)
+        return probabilities
+
+
+def load_model(run: Path) -> ExportedModel:
+    """The best weights of a run, in evaluation mode.
+
+    Raises:
+        TrainingError: the run has no checkpoint, or one of another network.
+    """
+    config = stored_config(run)
+    checkpoint = load(run / "checkpoints" / f"best{ENDING}")
+    module = EmotionModule(config, torch.ones(len(EMOTIONS)))
+    try:
+        module.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, RuntimeError) as error:
+        raise TrainingError(f"{run}: the checkpoint does not fit its configuration") from error
+    return ExportedModel(module.frontend, module.network).eval()
+
+
+def export(run: Path, out: Path, precision: Precision = "fp16") -> None:
+    """Write the run's best weights as an ONNX model, atomically.
+
+    Args:
+        run: folder of a training.
+        out: the model file; its folder is made.
+        precision: how weights are stored; `fp16` halves the file and computes in fp32 all the same.
+
+    Raises:
+        TrainingError: `run` is not a training with a checkpoint.
+    """
+    model = load_model(run)
+    fuse_batch_norms(model.network)
+    if precision == "fp16":
+        round_weights(model.network)
+    graph = to_onnx(model)
+    if precision == "fp16":
+        store_halves(graph)
+    for key, value in metadata(run, stored_config(run), precision).items():
+        graph.metadata_props.add(key=key, value=value)
+    with atomic_path(out) as temporary:
+        onnx.save(graph, temporary)
+
+
+def fuse_batch_norms(network: DeepAudioEmotionCNN) -> None:
+    """Each batch norm folded into the convolution before it: the same numbers in fewer steps."""
+    for block in network.features:
+        assert isinstance(block, nn.Sequential)
+        for index, layer in enumerate(block):
+            if isinstance(layer, nn.BatchNorm2d):
+                convolution = block[index - 1]
+                assert isinstance(convolution, nn.Conv2d)
+                block[index - 1] = fuse_conv_bn_eval(convolution, layer)
+                block[index] = nn.Identity()
+
+
+@torch.no_grad()
+def round_weights(network: nn.Module) -> None:
+    """Every weight to the nearest half-precision number, so that storing it loses nothing more."""
+    for parameter in network.parameters():
+        parameter.copy_(parameter.half().float())
+
+
+def to_onnx(model: ExportedModel) -> onnx.ModelProto:
+    """The graph for any batch and any number of samples."""
+    example = torch.randn(2, model.frontend.config.window) * 0.1
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    dynamic = {"waveform": {0: torch.export.Dim("batch"), 1: torch.export.Dim("samples")}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns of its own deprecations
+        program = torch.onnx.export(
+            model,
+            (example,),
+            input_names=["waveform"],
+            output_names=["probabilities"],
+            dynamic_shapes=dynamic,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def store_halves(graph: onnx.ModelProto) -> None:
+    """Large weights kept as fp16, with a cast to fp32 that the runtime folds when it loads."""
+    for tensor in list(graph.graph.initializer):
+        if tensor.data_type != onnx.TensorProto.FLOAT or not tensor.name.startswith("network."):
+            continue
+        half = onnx.numpy_helper.from_array(
+            onnx.numpy_helper.to_array(tensor).astype("float16"), f"{tensor.name}.half"
+        )
+        cast = onnx.helper.make_node("Cast", [half.name], [tensor.name], to=onnx.TensorProto.FLOAT)
+        graph.graph.initializer.remove(tensor)
+        graph.graph.initializer.append(half)
+        graph.graph.node.insert(0, cast)
+
+
+def metadata(run: Path, config: Config, precision: str) -> Mapping[str, str]:
+    """What a consumer, or somebody who doubts the model, wants to know; JSON where nested."""
+    data: dict[str, Any] = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    checkpoint = load(run / "checkpoints" / f"best{ENDING}")
+    rows: list[dict[str, float]] = next(
+        (state["rows"] for state in checkpoint["callbacks"].values() if "rows" in state), []
+    )
+    return {
+        "format": "audio-emotion-1",
+        "labels": json.dumps(EMOTIONS),
+        "sampling_rate": str(config.frontend.sampling_rate),
+        "win_dur": str(config.frontend.win_dur),
+        "precision": precision,
+        "config": config.model_dump_json(),
+        "package_version": __version__,
+        "exported": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "licence": f"{data['licence']} (weights learnt from {data['corpus']})",
+        "training_data": json.dumps(data),
+        "scores": json.dumps(rows[-1] if rows else {}),
+    }
