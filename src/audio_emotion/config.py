@@ -181,7 +181,7 @@ def load_config(source: str | Path, overrides: Iterable[str] = ()) -> Config:
     >>> load_config("source", ["train.lr=5e-4"]).train.lr
     0.0005
     """
-    values = _parse(_read(source), str(source))
+    values = _parse(_read(source), str(source)) or {}
     for override in overrides:
         _override(values, override)
     return make_config(values, str(source))
@@ -213,7 +213,7 @@ def _read(source: str | Path) -> str:
 
 def _parse(text: str, origin: str) -> Any:
     try:
-        return yaml.safe_load(text) or {}
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{origin} is not YAML: {error}") from error
 

@@ -7,6 +7,7 @@
     ├── DownloadError         a download failed, or what came is not what was published
     ├── ModelError            a model file is missing or not one of this package's
     ├── OutputError           an output exists already or cannot be written
+    ├── StoppedError          Ctrl-C; what was whole is kept
     └── TrainingError         a run folder cannot be started, resumed or exported
 
 Messages say what is wrong, the value, and the way out.  Errors of other libraries are chained.
@@ -41,6 +42,10 @@ class ModelError(AudioEmotionError):
 
 class OutputError(AudioEmotionError):
     """An output exists already or cannot be written."""
+
+
+class StoppedError(AudioEmotionError):
+    """Ctrl-C; what was whole is kept."""
 
 
 class TrainingError(AudioEmotionError):

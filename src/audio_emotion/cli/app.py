@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ..errors import AudioEmotionError
+from ..errors import AudioEmotionError, StoppedError
 from ..version import __version__
 from .data import data
 from .download import download
@@ -45,6 +45,9 @@ def main() -> None:
     """Entry point: an expected error is one line on stderr and exit code 2; Ctrl-C is 130."""
     try:
         app()
+    except StoppedError as error:
+        typer.echo(f"audio-emotion: stopped; {error}", err=True)
+        sys.exit(130)
     except AudioEmotionError as error:
         typer.echo(f"audio-emotion: {error}", err=True)
         sys.exit(2)
@@ -57,7 +60,7 @@ def main() -> None:
             err=True,
         )
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:

@@ -31,6 +31,9 @@ def train(
     set_: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
     ] = [],  # noqa: B006  typer wants the default itself
+    init: Annotated[
+        Path | None, typer.Option(help="Start from the best weights of this run.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the run's last whole epoch.")
     ] = False,
@@ -54,10 +57,7 @@ def train(
         "num_nodes": num_nodes,
         "enable_progress_bar": sys.stderr.isatty(),
     }
-    try:
-        best = training.train(corpus, settings, out, resume=resume, trainer_options=options)
-    except training.TrainingInterruptedError as error:
-        raise KeyboardInterrupt(str(error)) from error
+    best = training.train(corpus, settings, out, resume=resume, init=init, trainer_options=options)
     typer.echo(f"best weights: {best}\nnext: audio-emotion export {out} --out model.onnx")
 
 

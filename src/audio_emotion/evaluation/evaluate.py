@@ -137,7 +137,7 @@ def _scores(truth: list[int], answers: list[int], classes: int) -> dict[str, Any
     intervals = metrics.bootstrap_intervals(truth, answers, classes)
     return {
         **{
-            name: {"value": score(matrix), "interval": intervals[name]}
+            name: {"value": score(matrix), "interval": list(intervals[name])}
             for name, score in metrics.SCORES.items()
         },
         "recall": _plain(metrics.recall(matrix)),

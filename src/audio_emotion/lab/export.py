@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..config import Config
-from ..errors import TrainingError
 from ..files import atomic_path
 from ..labels import EMOTIONS
 from ..version import __version__
@@ -28,7 +27,7 @@ from .checkpoints import ENDING, load
 from .frontend import Frontend
 from .module import EmotionModule
 from .networks import DeepAudioEmotionCNN
-from .train import stored_config
+from .train import load_best, stored_config
 
 OPSET = 18
 Precision = Literal["fp16", "fp32"]
@@ -55,12 +54,8 @@ def load_model(run: Path) -> ExportedModel:
         TrainingError: the run has no checkpoint, or one of another network.
     """
     config = stored_config(run)
-    checkpoint = load(run / "checkpoints" / f"best{ENDING}")
     module = EmotionModule(config, torch.ones(len(EMOTIONS)))
-    try:
-        module.load_state_dict(checkpoint["state_dict"])
-    except (KeyError, RuntimeError) as error:
-        raise TrainingError(f"{run}: the checkpoint does not fit its configuration") from error
+    load_best(run, module)
     return ExportedModel(module.frontend, module.network).eval()
 
 

@@ -27,6 +27,7 @@ AMIN = 1e-10  # power floor before the logarithm, as librosa's power_to_db
 TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effects.trim
 TRIM_HOP = 512
 EPSILON = 1e-5  # keeps the normalisation of a constant channel finite
+MIN_DEVIATION = 0.1  # dB; a row that silence holds at its floor is not blown up beyond it
 
 
 def hz_to_mel(hz: np.ndarray) -> np.ndarray:
@@ -102,7 +103,11 @@ class Frontend(nn.Module):
 
     def channels(self, waveform: Tensor) -> Tensor:
         """The stack before normalisation: dB and cepstral coefficients."""
-        mel = self.mel(self.place(waveform))
+        return self.spectra(self.place(waveform))
+
+    def spectra(self, window: Tensor) -> Tensor:
+        """The stack of waveforms that are in their window already."""
+        mel = self.mel(window)
         stacked = {"mel": ["mel"], "mfcc": ["mfcc"], "both": ["mel", "mfcc"]}[self.config.features]
         return torch.stack([mel if name == "mel" else self.mfcc(mel) for name in stacked], 1)
 
@@ -119,8 +124,8 @@ class Frontend(nn.Module):
             squares += channels.square().sum(2, keepdim=True)
             count += channels.shape[2]
         self.mean.copy_(total / count)
-        variance = torch.clamp(squares / count - self.mean.square(), min=0)
-        self.deviation.copy_(variance.sqrt() + EPSILON)
+        variance = squares / count - self.mean.square()
+        self.deviation.copy_(torch.clamp(variance, min=MIN_DEVIATION**2).sqrt())
 
     def extent(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """First sample and number of samples of what is not silence, each `(batch, 1)`.

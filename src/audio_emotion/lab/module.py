@@ -30,7 +30,6 @@ class EmotionModule(L.LightningModule):
         self.config = config
         self.frontend = Frontend(config.frontend)
         self.network = DeepAudioEmotionCNN(config.network, config.frontend.channels)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.class_weights: Tensor
         classes = len(EMOTIONS)
@@ -61,10 +60,10 @@ class EmotionModule(L.LightningModule):
             pictures = self.frontend(waveforms)
             return nn.functional.avg_pool2d(pictures, 2) if self.coarse else pictures
 
-    def on_train_epoch_start(self) -> None:
-        """An epoch's dropout depends on seed and epoch only, so a resumed training repeats it."""
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """A step's dropout depends on seed and step only, so a resumed training repeats it."""
         settings = self.config.train
-        torch.manual_seed(settings.seed * 100_003 + self.current_epoch)
+        torch.manual_seed(settings.seed * 1_000_003 + self.global_step)
         self.network.set_dropout(self.current_epoch >= settings.dropout_from * settings.epochs)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:

@@ -12,6 +12,7 @@ RUN/
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,19 +29,14 @@ from ..config import SOURCE_CLASS_WEIGHTS, Config, make_config
 from ..corpora import Corpus
 from ..corpora.corpus import duplicates, fingerprint
 from ..corpora.split import parts_of, write_split
-from ..errors import CorpusError, TrainingError
+from ..errors import CorpusError, StoppedError, TrainingError
 from ..files import write_text
 from ..labels import EMOTIONS
 from .cache import SignalCache
-from .checkpoints import ENDING, SafetensorsIO
+from .checkpoints import ENDING, SafetensorsIO, load
 from .data import Clips, ClipsModule, Item
 from .history import History
 from .module import EmotionModule
-
-
-class TrainingInterruptedError(TrainingError):
-    """Ctrl-C ended the training; its last whole epoch is on disk."""
-
 
 FIT_CLIPS = 400  # of the training part, spread evenly, for the rows' mean and deviation
 
@@ -51,6 +47,7 @@ def train(
     run: Path,
     *,
     resume: bool = False,
+    init: Path | None = None,
     cache: SignalCache | None = None,
     trainer_options: dict[str, Any] | None = None,
 ) -> Path:
@@ -61,6 +58,7 @@ def train(
         config: every setting; with `resume`, the run's own is used instead.
         run: folder to make, or to go on with.
         resume: go on after the last whole epoch; the weights come out as if never interrupted.
+        init: another run, of the same network, whose best weights to start from.
         cache: where decoded signals are kept.
         trainer_options: further switches of Lightning's `Trainer`, such as `devices`.
 
@@ -69,8 +67,9 @@ def train(
 
     Raises:
         TrainingError: `run` exists already without `resume`, or is no run with it, or the corpus
-            is not the one it began with.
+            is not the one it began with; or `init` holds no weights that fit.
         CorpusError: a part of the split is empty.
+        StoppedError: Ctrl-C; the last whole epoch is kept.
     """
     cache = cache or SignalCache()
     config = stored_config(run) if resume else config
@@ -79,10 +78,14 @@ def train(
     _check_run(run, data, resume)
     if not resume:
         _write_run(run, config, items, data)
+    torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
     last = run / "checkpoints" / f"last{ENDING}"
-    if not last.exists():
+    if init and not last.exists():
+        load_best(init, module)
+    elif not last.exists():
         _fit_frontend(module, items, config, cache)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its advice is not ours
     trainer = _trainer(run, config, trainer_options or {})
     clips = ClipsModule(items, config, cache)
     try:
@@ -90,9 +93,7 @@ def train(
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             trainer.fit(module, clips, ckpt_path=last if last.exists() else None)
     except SystemExit as error:  # how Lightning ends on Ctrl-C
-        raise TrainingInterruptedError(
-            f"{run} holds its last whole epoch; --resume goes on"
-        ) from error
+        raise StoppedError(f"{run} holds its last whole epoch; --resume goes on") from error
     return run / "checkpoints" / f"best{ENDING}"
 
 
@@ -107,6 +108,20 @@ def stored_config(run: Path) -> Config:
         return make_config(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
     except OSError as error:
         raise TrainingError(f"{run} is not the folder of a training: no {path.name}") from error
+
+
+def load_best(run: Path, module: EmotionModule) -> dict[str, Any]:
+    """Put the best weights of `run` into `module`; returns the whole checkpoint.
+
+    Raises:
+        TrainingError: the run has no checkpoint, or one of another network.
+    """
+    checkpoint = load(run / "checkpoints" / f"best{ENDING}")
+    try:
+        module.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, RuntimeError) as error:
+        raise TrainingError(f"the weights in {run} are of another network") from error
+    return checkpoint
 
 
 def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
@@ -184,17 +199,21 @@ def _fit_frontend(
     module.frontend.fit(torch.from_numpy(clips[0, n][0]) for n in range(len(clips)))
 
 
-def _trainer(run: Path, config: Config, options: dict[str, Any]) -> L.Trainer:
+def _checkpoint(run: Path, filename: str, monitor: str | None) -> ModelCheckpoint:
+    """One file under a fixed name: of the best score so far, or of every epoch."""
     checkpoint = ModelCheckpoint(
         run / "checkpoints",
-        filename="best",
-        monitor="val_score",
+        filename=filename,
+        monitor=monitor,
         mode="max",
-        save_last=True,
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
     checkpoint.FILE_EXTENSION = ENDING
+    return checkpoint
+
+
+def _trainer(run: Path, config: Config, options: dict[str, Any]) -> L.Trainer:
     patience = config.train.patience
     return L.Trainer(
         max_epochs=config.train.epochs,
@@ -202,13 +221,14 @@ def _trainer(run: Path, config: Config, options: dict[str, Any]) -> L.Trainer:
         callbacks=[
             History(run),
             EarlyStopping("val_score", mode="max", patience=patience),
-            checkpoint,
+            _checkpoint(run, "best", "val_score"),
+            _checkpoint(run, "last", None),  # after best, whose record it holds
         ],
         logger=TensorBoardLogger(run, name="", version="tensorboard"),
         plugins=[SafetensorsIO()],
         use_distributed_sampler=False,  # EpochSampler deals the clips itself
         num_sanity_val_steps=0,
-        log_every_n_steps=10,
+        log_every_n_steps=1,
         enable_model_summary=False,
         deterministic=True,
         **options,

@@ -1,0 +1,43 @@
+# Everything a newcomer types. Needs Python 3.10 or newer and make, nothing else; no sudo.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test bench samples clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/base ## Classify the recordings in samples/ with the shipped model
+	@$(BIN)/audio-emotion predict samples
+	@echo
+	@echo "Your own recording:  $(BIN)/audio-emotion predict FILE"
+
+test: $(VENV)/dev ## Run linter, types, doctests and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/dev ## Measure speed side by side and write benchmarks/results.md
+	$(BIN)/python benchmarks/run.py
+
+samples: $(VENV)/base ## Make the recordings in samples/ again (needs espeak-ng)
+	$(BIN)/python samples/make_samples.py
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/base: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(PIP) -e '.[dev]'
+	@touch $@

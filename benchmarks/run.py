@@ -1,0 +1,140 @@
+"""Speed and distance side by side, in one process on one thread, as a Markdown table.
+
+    make bench
+
+Every row is the median over repeated pairs, timed in turn, so that a machine that changes its mind
+slows both sides.  Only the ratios carry over to another machine.
+"""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import librosa
+import numpy as np
+import onnx
+import torch
+from audio_emotion.classifier import Classifier
+from audio_emotion.config import Config, FrontendConfig, NetworkConfig
+from audio_emotion.lab.export import ExportedModel, fuse_batch_norms, to_onnx
+from audio_emotion.lab.frontend import Frontend
+from audio_emotion.lab.networks import DeepAudioEmotionCNN
+
+REPEATS = 15
+BATCH = 16
+RESULTS = Path(__file__).parent / "results.md"
+
+
+def synthetic_clip(config: FrontendConfig) -> np.ndarray:
+    """A window of harmonics and noise, `(samples,)` float32."""
+    rng = np.random.default_rng(0)
+    seconds = np.arange(config.window) / config.sampling_rate
+    tone = sum(np.sin(2 * np.pi * 150 * k * seconds) / k for k in range(1, 20))
+    return (0.1 * tone + 0.01 * rng.standard_normal(config.window)).astype(np.float32)
+
+
+def pair(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float, float]:
+    """Median seconds of each, and the median of the ratios `second / first`."""
+    first(), second()
+    times = [(_seconds(first), _seconds(second)) for _ in range(REPEATS)]
+    return (
+        median(a for a, _ in times),
+        median(b for _, b in times),
+        median(b / a for a, b in times),
+    )
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def front_end_row() -> list[str]:
+    """Ours on a batch against librosa's two calls a clip, as the source system made them."""
+    config = Config().frontend
+    frontend, clip = Frontend(config), synthetic_clip(config)
+    batch = torch.from_numpy(np.stack([clip] * BATCH))
+
+    def ours() -> torch.Tensor:
+        return frontend.spectra(batch)
+
+    def theirs() -> list[tuple[np.ndarray, np.ndarray]]:
+        rate = config.sampling_rate
+        return [
+            (
+                librosa.power_to_db(
+                    librosa.feature.melspectrogram(y=clip, sr=rate, n_mels=128), ref=np.max
+                ),
+                librosa.feature.mfcc(y=clip, sr=rate, n_mfcc=128),
+            )
+            for _ in range(BATCH)
+        ]
+
+    mine, other, ratio = pair(ours, theirs)
+    distance = np.abs(ours()[0, 0].numpy() - theirs()[0][0]).max()
+    return [
+        "front end, mel + MFCC, clips a second",
+        f"{BATCH / mine:.0f}",
+        f"librosa {BATCH / other:.0f}",
+        f"{ratio:.1f}×",
+        f"{distance:.4f} dB",
+    ]
+
+
+def network_row(width: float, folder: Path) -> list[str]:
+    """The exported graph in ONNX Runtime against PyTorch eager, one clip, front end included."""
+    config = Config().frontend
+    torch.manual_seed(0)
+    model = ExportedModel(Frontend(config), DeepAudioEmotionCNN(NetworkConfig(width=width))).eval()
+    fuse_batch_norms(model.network)
+    path = folder / "model.onnx"
+    onnx.save(to_onnx(model), path)
+    session = Classifier(_with_metadata(path, config), threads=1)
+    clip = synthetic_clip(config)[None]
+    tensor = torch.from_numpy(clip)
+    mine, other, ratio = pair(lambda: session._run(clip), lambda: model(tensor))
+    distance = np.abs(session._run(clip) - model(tensor).numpy()).max()
+    return [
+        f"network of width {width:g}, ms a clip",
+        f"{1e3 * mine:.1f}",
+        f"PyTorch eager {1e3 * other:.1f}",
+        f"{ratio:.1f}×",
+        f"{distance:.1e} in probability",
+    ]
+
+
+def _with_metadata(path: Path, config: FrontendConfig) -> Path:
+    graph = onnx.load(path)
+    facts = {
+        "format": "audio-emotion-1",
+        "labels": '["a"]',
+        "sampling_rate": str(config.sampling_rate),
+        "win_dur": str(config.win_dur),
+    }
+    for key, value in facts.items():
+        graph.metadata_props.add(key=key, value=value)
+    onnx.save(graph, path)
+    return path
+
+
+def main() -> None:
+    """Measure, print and write `results.md`."""
+    torch.set_num_threads(1)
+    with torch.inference_mode(), tempfile.TemporaryDirectory() as name:
+        rows = [front_end_row(), *(network_row(width, Path(name)) for width in (0.5, 1.0))]
+    header = ["one thread", "ours", "against", "times as fast", "distance"]
+    lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * 5, *rows]]
+    note = f"`make bench`, {platform.machine()}, PyTorch {torch.__version__}, {REPEATS} pairs."
+    text = "\n".join([*lines, "", note]) + "\n"
+    RESULTS.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

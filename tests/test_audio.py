@@ -1,0 +1,174 @@
+"""Reading audio: every format, every way to be broken."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from audio_emotion import AudioEmotionError, read_audio, resample
+from audio_emotion.audio import TruncationWarning
+from audio_emotion.errors import AudioError
+from conftest import RATE, voice
+
+PCM16 = 2 / 2**15  # quantisation of 16-bit samples, with the rounding of full scale
+PCM8 = 2 / 2**7
+
+
+def encoded(signal: np.ndarray, **options: str) -> bytes:
+    stream = io.BytesIO()
+    soundfile.write(stream, signal, RATE, **options)
+    return stream.getvalue()
+
+
+def through_ffmpeg(signal: np.ndarray, container: str, codec: str, rate: int) -> bytes:
+    stream = io.BytesIO()
+    with av.open(stream, "w", format=container) as output:
+        track = output.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(signal[None], format="fltp", layout="mono")
+        frame.sample_rate = rate
+        for packet in [*track.encode(frame), *track.encode(None)]:
+            output.mux(packet)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("subtype", "tolerance"),
+    [("PCM_U8", PCM8), ("PCM_16", PCM16), ("PCM_24", 1e-6), ("PCM_32", 1e-6), ("FLOAT", 0)],
+)
+def test_wav_of_every_width_gives_back_its_samples(subtype: str, tolerance: float) -> None:
+    signal, rate = read_audio(encoded(voice(), format="WAV", subtype=subtype))
+    assert rate == RATE
+    assert signal.dtype == np.float32
+    np.testing.assert_allclose(signal, voice(), atol=tolerance)
+
+
+def test_flac_is_lossless() -> None:
+    signal, _ = read_audio(encoded(voice(), format="FLAC", subtype="PCM_24"))
+    np.testing.assert_allclose(signal, voice(), atol=1e-6)
+
+
+def test_stereo_is_averaged() -> None:
+    stereo = np.stack([voice(), np.zeros_like(voice())], axis=1)
+    signal, _ = read_audio(encoded(stereo, format="WAV", subtype="FLOAT"))
+    np.testing.assert_allclose(signal, voice() / 2, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "OGG", "subtype": "VORBIS"},
+        {"format": "OGG", "subtype": "OPUS"},
+        {"format": "MP3", "subtype": "MPEG_LAYER_III"},
+    ],
+)
+def test_lossy_formats_keep_length_and_power(options: dict[str, str]) -> None:
+    signal, rate = read_audio(encoded(voice(), **options))
+    assert rate == RATE
+    assert len(signal) == pytest.approx(len(voice()), rel=0.05)
+    assert np.square(signal).sum() == pytest.approx(np.square(voice()).sum(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "rate"),
+    [("mp4", "aac", 24_000), ("adts", "aac", 24_000), ("webm", "libopus", 48_000)],
+)
+def test_ffmpeg_formats_keep_length_and_power(container: str, codec: str, rate: int) -> None:
+    original = resample(voice(), RATE, rate)
+    signal, read_rate = read_audio(through_ffmpeg(original, container, codec, rate))
+    assert read_rate == rate
+    assert len(signal) == pytest.approx(len(original), rel=0.05)
+    assert np.square(signal).sum() == pytest.approx(np.square(original).sum(), rel=0.1)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFF_FFFF, 0xFFFF_FFFF])
+def test_wav_that_was_streamed_is_read_to_its_end(size: int) -> None:
+    content = bytearray(encoded(voice(), format="WAV", subtype="PCM_16"))
+    at = content.index(b"data") + 4
+    content[at : at + 4] = struct.pack("<I", size)
+    signal, _ = read_audio(bytes(content))
+    np.testing.assert_allclose(signal, voice(), atol=PCM16)
+
+
+def test_path_bytes_and_file_are_the_same(wav: Path) -> None:
+    expected, rate = read_audio(wav)
+    with wav.open("rb") as file:
+        for source in (str(wav), wav.read_bytes(), file):
+            signal, source_rate = read_audio(source)
+            assert source_rate == rate
+            np.testing.assert_array_equal(signal, expected)
+
+
+def test_decoding_stops_at_the_maximum_duration(wav: Path) -> None:
+    with pytest.warns(TruncationWarning, match=r"voice\.wav is longer than max_dur"):
+        signal, rate = read_audio(wav, max_dur=0.5)
+    assert len(signal) == rate // 2
+
+
+def test_a_header_that_promises_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+    content = bytearray(encoded(voice(), format="FLAC"))
+    content[21] |= 0x0F  # the upper bits of STREAMINFO's number of samples
+    with pytest.raises(AudioError, match=r"truncated"):
+        read_audio(bytes(content))
+
+
+BROKEN = {
+    "is empty": b"",
+    "is not audio": b"Dear sir or madam,\nthis is a letter.\n" * 40,
+    "holds no samples": encoded(np.zeros(0, np.float32), format="WAV"),
+    "NaN": encoded(np.full(100, np.nan, np.float32), format="WAV", subtype="FLOAT"),
+    "infinite": encoded(np.full(100, np.inf, np.float32), format="WAV", subtype="FLOAT"),
+}
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_bad_content_is_refused_in_words(message: str) -> None:
+    with pytest.raises(AudioError, match=message):
+        read_audio(BROKEN[message])
+
+
+@pytest.mark.parametrize(("format_", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_16")])
+def test_truncated_recording_is_refused(format_: str, subtype: str) -> None:
+    content = encoded(voice(), format=format_, subtype=subtype)
+    with pytest.raises(AudioError, match="truncated"):
+        read_audio(content[: len(content) // 2])
+
+
+def test_absurd_rate_is_refused() -> None:
+    content = bytearray(encoded(voice(), format="WAV"))
+    content[24:28] = struct.pack("<I", 4_000_000)
+    with pytest.raises(AudioError, match="4000000 Hz"):
+        read_audio(bytes(content))
+
+
+def test_absurd_number_of_channels_is_refused() -> None:
+    with pytest.raises(AudioError, match="100 channels"):
+        read_audio(encoded(np.zeros((10, 100), np.float32), format="WAV"))
+
+
+def test_missing_file_and_directory_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"none\.wav does not exist"):
+        read_audio(tmp_path / "none.wav")
+    with pytest.raises(AudioEmotionError, match="is a directory"):
+        read_audio(tmp_path)
+
+
+def test_playlist_cannot_name_other_files(tmp_path: Path, wav: Path) -> None:
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:5,\n{wav}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(AudioError):
+        read_audio(playlist)
+
+
+def test_resampling_keeps_a_tone_and_its_level() -> None:
+    time = np.arange(RATE) / RATE
+    tone = np.sin(2 * np.pi * 440 * time).astype(np.float32)
+    resampled = resample(tone, RATE, 16_000)
+    spectrum = np.abs(np.fft.rfft(resampled * np.hanning(16_000)))
+    assert spectrum.argmax() == 440
+    assert np.sqrt(np.mean(resampled[1000:-1000] ** 2)) == pytest.approx(np.sqrt(0.5), rel=1e-3)

@@ -1,0 +1,123 @@
+"""Augmentation: by what it must do to pitch, tempo, noise and pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from audio_emotion.config import AugmentConfig
+from audio_emotion.lab.augment import (
+    add_noise,
+    draw_rendition,
+    fix_length,
+    mixup,
+    render,
+    shift,
+    spec_augment,
+)
+
+RATE = 22_050
+
+
+def tone(hertz: float) -> np.ndarray:
+    return np.sin(2 * np.pi * hertz * np.arange(2 * RATE) / RATE).astype(np.float32)
+
+
+def peak(signal: np.ndarray) -> float:
+    return float(
+        np.abs(np.fft.rfft(signal * np.hanning(len(signal)))).argmax() * RATE / len(signal)
+    )
+
+
+@pytest.mark.parametrize("semitones", [-2, -1, 1, 2])
+def test_pitch_moves_a_tone_by_semitones(semitones: float) -> None:
+    shifted = render(tone(440), RATE, semitones, 1.0)
+    assert len(shifted) == 2 * RATE
+    assert peak(shifted) == pytest.approx(440 * 2 ** (semitones / 12), abs=3)
+
+
+@pytest.mark.parametrize("speed", [0.9, 1.1])
+def test_stretch_keeps_pitch_and_length_and_moves_time(speed: float) -> None:
+    clicks = np.zeros(2 * RATE, np.float32)
+    bursts = tone(440)[: RATE // 20]
+    for second in (0.5, 1.0, 1.5):
+        clicks[round(second * RATE) :][: len(bursts)] = bursts
+    stretched = render(clicks, RATE, 0.0, speed)
+    assert len(stretched) == len(clicks)
+    loud = np.flatnonzero(np.abs(stretched) > 0.5) / RATE
+    spread = loud.max() - loud.min()
+    original = np.flatnonzero(np.abs(clicks) > 0.5) / RATE
+    assert spread == pytest.approx((original.max() - original.min()) / speed, rel=0.05)
+
+
+def test_a_neutral_rendition_is_the_signal_itself() -> None:
+    signal = tone(440)
+    assert render(signal, RATE, 0.0, 1.0) is signal
+
+
+def test_renditions_stay_in_range_and_strike_as_often_as_told() -> None:
+    config = AugmentConfig(pitch_p=0.3, stretch_p=1)
+    rng = np.random.default_rng(0)
+    drawn = [draw_rendition(config, rng) for _ in range(2000)]
+    assert all(abs(d["semitones"]) <= 2 and 0.9 <= d["speed"] <= 1.1 for d in drawn)
+    share = np.mean([d["semitones"] != 0 for d in drawn])
+    assert share == pytest.approx(0.3, abs=4 * np.sqrt(0.3 * 0.7 / 2000))
+
+
+def test_noise_has_the_stated_share_of_the_maximum() -> None:
+    signal = 0.4 * tone(440)
+    noisy = add_noise(signal, AugmentConfig(noise_p=1), np.random.default_rng(0))
+    assert np.std(noisy - signal) == pytest.approx(0.005 * 0.4, rel=0.02)
+
+
+def test_noise_is_seeded_and_has_a_probability() -> None:
+    signal = tone(440)
+    same = [add_noise(signal, AugmentConfig(noise_p=1), np.random.default_rng(5)) for _ in "ab"]
+    np.testing.assert_array_equal(*same)
+    assert add_noise(signal, AugmentConfig(noise_p=0), np.random.default_rng(5)) is signal
+
+
+@pytest.mark.parametrize(("have", "want"), [(7, 4), (4, 7), (5, 5), (3, 8)])
+def test_fixed_length_is_centred(have: int, want: int) -> None:
+    fixed = fix_length(np.arange(1, have + 1, dtype=np.float32), want)
+    assert len(fixed) == want
+    kept = fixed[fixed > 0]
+    before = have - kept[-1] if have > want else want - 1 - np.flatnonzero(fixed)[-1]
+    after = kept[0] - 1 if have > want else np.flatnonzero(fixed)[0]
+    assert abs(before - after) <= 1
+    np.testing.assert_array_equal(np.diff(kept), 1)
+
+
+def test_shift_rolls_each_picture_by_its_own_step() -> None:
+    torch.manual_seed(0)
+    pictures = torch.randn(16, 2, 4, 30)
+    shifted = shift(pictures, 5)
+    steps = []
+    for before, after in zip(pictures, shifted, strict=True):
+        steps += [s for s in range(-5, 6) if torch.equal(torch.roll(before, s, 2), after)]
+    assert len(steps) == 16
+    assert len(set(steps)) > 3
+    assert shift(pictures, 0) is pictures
+
+
+def test_spec_augment_masks_whole_bands_and_frames_no_wider_than_told() -> None:
+    torch.manual_seed(0)
+    config = AugmentConfig(freq_mask=4, time_mask=6, masks=1)
+    masked = spec_augment(torch.ones(64, 2, 20, 30), config)
+    bands = (masked[:, 0] == 0).all(2).sum(1)
+    frames = (masked[:, 0] == 0).all(1).sum(1)
+    assert bands.max() == 4
+    assert frames.max() == 6
+    assert torch.equal(masked[:, 0], masked[:, 1])
+    pictures = torch.ones(2, 2, 20, 30)
+    assert spec_augment(pictures, AugmentConfig()) is pictures
+
+
+def test_mixup_mixes_pictures_and_targets_alike() -> None:
+    torch.manual_seed(0)
+    targets = torch.eye(8)
+    mixed, mixed_targets = mixup(targets[:, None, None, :].clone(), targets, alpha=0.5)
+    torch.testing.assert_close(mixed[:, 0, 0], mixed_targets)
+    torch.testing.assert_close(mixed_targets.sum(1), torch.ones(8))
+    assert mixup(mixed, targets, 0)[0] is mixed

@@ -1,0 +1,199 @@
+"""Downloads, against a local server that behaves and misbehaves."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from soundfile import write
+
+from audio_emotion.corpora import download, load_corpus
+from audio_emotion.corpora.download import Archive, download_ravdess, fetch, unpack
+from audio_emotion.errors import DownloadError
+from conftest import RATE, voice
+
+NAME = "Audio_Speech_Actors_01-24.zip"
+
+
+def archive(*members: str) -> bytes:
+    clip = io.BytesIO()
+    write(clip, voice(0.3), RATE, format="WAV")
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as opened:
+        for member in members:
+            opened.writestr(member, clip.getvalue())
+    return stream.getvalue()
+
+
+GOOD = archive("Actor_01/03-01-01-01-01-01-01.wav", "Actor_02/03-01-02-01-01-01-02.wav")
+assert len(GOOD) > 4 * download.CHUNK
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `content`, breaking off after `break_after` bytes as often as `breaks` says."""
+
+    content = GOOD
+    breaks = 0
+    break_after = 2 * download.CHUNK
+    ranges = True
+    status = 200
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requested: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.server.requested.append(asked)
+        if self.server.status != 200:
+            self.send_error(self.server.status)
+            return
+        start = int(asked[6:-1]) if asked and self.server.ranges else 0
+        if asked and self.server.ranges and start >= len(self.server.content):
+            self.send_error(416)
+            return
+        body = self.server.content[start:]
+        self.send_response(206 if asked and self.server.ranges else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.server.breaks:
+            self.server.breaks -= 1
+            body = body[: self.server.break_after]
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def get(server: Server, out: Path, sum_: str | None = None) -> Path:
+    archives = (Archive(NAME, sum_ or md5(server.content)),)
+    return download_ravdess(out, base_url=server.url, archives=archives, pause=0.01)
+
+
+def test_a_good_archive_becomes_a_corpus(server: Server, tmp_path: Path) -> None:
+    out = get(server, tmp_path / "RAVDESS")
+    assert [clip.speaker for clip in load_corpus(out).clips] == ["01", "02"]
+    assert [path.name for path in out.iterdir()] == ["Audio_Speech_Actors_01-24"]
+    get(server, out)
+    assert len(server.requested) == 1  # what is there is not fetched again
+
+
+def test_a_wrong_sum_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=f"MD5 sum {md5(GOOD)}, published is {'0' * 32}"):
+        get(server, tmp_path, "0" * 32)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_server_that_dies_is_taken_up_again(server: Server, tmp_path: Path, ranges: bool) -> None:
+    server.breaks, server.ranges = 2, ranges
+    get(server, tmp_path)
+    assert server.requested == [
+        None,
+        *(f"bytes={n * download.CHUNK}-" for n in ((2, 4) if ranges else (2, 2))),
+    ]
+    assert len(load_corpus(tmp_path).clips) == 2
+
+
+def test_a_server_that_stays_dead_leaves_a_part_to_go_on_with(
+    server: Server, tmp_path: Path
+) -> None:
+    server.breaks, server.break_after = 99, 100
+    with pytest.raises(DownloadError, match="run the same command again"):
+        get(server, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}.part"]
+    server.breaks = 0
+    get(server, tmp_path)
+    assert len(load_corpus(tmp_path).clips) == 2
+
+
+def test_a_part_that_is_whole_already_is_only_verified(server: Server, tmp_path: Path) -> None:
+    (tmp_path / f"{NAME}.part").write_bytes(GOOD)
+    get(server, tmp_path)
+    assert len(load_corpus(tmp_path).clips) == 2
+
+
+def test_a_missing_file_is_not_asked_for_again(server: Server, tmp_path: Path) -> None:
+    server.status = 404
+    with pytest.raises(DownloadError, match="404"):
+        get(server, tmp_path)
+    assert len(server.requested) == 1
+
+
+def test_an_endless_file_is_stopped(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "MAX_BYTES", 1000)
+    with pytest.raises(DownloadError, match="more than 1000 bytes"):
+        fetch(server.url, tmp_path / NAME, md5(GOOD))
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "../03-01-01-01-01-01-01.wav",
+        "/tmp/03-01-01-01-01-01-01.wav",
+        "Actor_01/../../03-01-01-01-01-01-01.wav",
+        "C:\\03-01-01-01-01-01-01.wav",
+    ],
+)
+def test_evil_names_end_the_unpacking(tmp_path: Path, evil: str) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(archive("Actor_01/03-01-01-01-01-01-01.wav", evil))
+    with pytest.raises(DownloadError, match="leads out of its folder"):
+        unpack(path, tmp_path / "out")
+    assert [entry.name for entry in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_link_in_an_archive_ends_the_unpacking(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    with zipfile.ZipFile(path, "w") as opened:
+        link = zipfile.ZipInfo("Actor_01/03-01-01-01-01-01-01.wav")
+        link.external_attr = 0o120777 << 16
+        opened.writestr(link, "/etc/passwd")
+    with pytest.raises(DownloadError, match="leads out of its folder"):
+        unpack(path, tmp_path / "out")
+
+
+def test_an_archive_that_swells_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "MAX_BYTES", 1000)
+    path = tmp_path / NAME
+    path.write_bytes(GOOD)
+    with pytest.raises(DownloadError, match="unpacks to more than 1000 bytes"):
+        unpack(path, tmp_path / "out")
+    assert [entry.name for entry in tmp_path.iterdir()] == [NAME]
+
+
+def test_published_sums_are_those_of_zenodo() -> None:
+    assert {a.name: a.md5 for a in download.RAVDESS} == {
+        "Audio_Speech_Actors_01-24.zip": "bc696df654c87fed845eb13823edef8a",
+        "Audio_Song_Actors_01-24.zip": "5411230427d67a21e18aa4d466e6d1b9",
+    }

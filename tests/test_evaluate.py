@@ -1,0 +1,107 @@
+"""Evaluation by the users' path: the right clips, honest words, reports that can be read back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from audio_emotion import Classifier
+from audio_emotion.corpora import load_corpus
+from audio_emotion.corpora.split import read_split
+from audio_emotion.errors import CorpusError, OutputError
+from audio_emotion.evaluation.evaluate import evaluate
+from audio_emotion.evaluation.report import as_html, as_markdown, write_report
+from test_model import model as model
+from test_model import run as run
+from test_train import pytestmark as pytestmark
+
+
+def test_test_part_is_the_one_held_out(model: Path, run: Path, ravdess: Path) -> None:
+    result = evaluate(Classifier(model), load_corpus(ravdess), "test")
+    held_out = [clip for clip, part in read_split(run / "split.csv").items() if part == "test"]
+    assert sorted(row["clip"] for row in result["predictions"]) == sorted(held_out)
+    assert "known speakers" in result["protocol"]
+
+
+def test_scores_are_those_of_the_predictions(model: Path, ravdess: Path) -> None:
+    result = evaluate(Classifier(model), load_corpus(ravdess))
+    truth = [row["truth"] for row in result["predictions"]]
+    answers = [row["answer"] for row in result["predictions"]]
+    scores = result["scores"]
+    assert scores["accuracy"]["value"] == pytest.approx(accuracy_score(truth, answers))
+    assert scores["macro_f1"]["value"] == pytest.approx(
+        f1_score(truth, answers, average="macro", labels=result["labels"], zero_division=0)
+    )
+    low, high = scores["accuracy"]["interval"]
+    assert low <= scores["accuracy"]["value"] <= high
+    assert "no measure of anything" in result["protocol"]
+
+
+def test_another_corpus_has_no_test_part_of_this_model(
+    model: Path, ravdess: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(ravdess, tmp_path / "copy")
+    next((tmp_path / "copy").rglob("*.wav")).unlink()
+    changed = load_corpus(tmp_path / "copy")
+    with pytest.raises(CorpusError, match=r"is not the one model\.onnx was made with"):
+        evaluate(Classifier(model), changed, "train")
+    assert (
+        "not the one the model was trained on" in evaluate(Classifier(model), changed)["protocol"]
+    )
+
+
+def test_an_unknown_part_and_an_unreadable_clip(model: Path, ravdess: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no part 'exam'"):
+        evaluate(Classifier(model), load_corpus(ravdess), "exam")
+    shutil.copytree(ravdess, tmp_path / "copy")
+    bad = next((tmp_path / "copy").rglob("*.wav"))
+    bad.write_bytes(b"")
+    result = evaluate(Classifier(model), load_corpus(tmp_path / "copy"))
+    assert result["clips"] == 48
+    assert [entry["clip"] for entry in result["errors"]] == [bad.stem]
+
+
+class Outline(HTMLParser):
+    """Tags that are open, and references to anything outside the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.outside: list[str] = []
+        self.cells = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.cells += tag == "td"
+        self.outside += [value or "" for name, value in attrs if name in {"src", "href"}]
+        if tag not in {"meta"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_reports_are_complete_and_stand_alone(model: Path, ravdess: Path, tmp_path: Path) -> None:
+    result = evaluate(Classifier(model), load_corpus(ravdess), "test")
+    write_report(result, tmp_path / "report")
+    assert json.loads((tmp_path / "report" / "report.json").read_text()) == result
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert text == as_markdown(result)
+    assert "82.48" in text  # the published accuracy, beside ours
+    outline = Outline()
+    outline.feed((tmp_path / "report" / "report.html").read_text())
+    assert not outline.open
+    assert not outline.outside
+    assert outline.cells > 2 * 64
+    with pytest.raises(OutputError, match="exists already"):
+        write_report(result, tmp_path / "report")
+
+
+def test_names_cannot_inject_html(model: Path, ravdess: Path) -> None:
+    result = evaluate(Classifier(model), load_corpus(ravdess), "test")
+    result["corpus"] = "<script>alert(1)</script>"
+    assert "<script>" not in as_html(result)

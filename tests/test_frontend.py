@@ -1,0 +1,150 @@
+"""The front end against librosa and against physics."""
+
+from __future__ import annotations
+
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from audio_emotion import resample
+from audio_emotion.config import FrontendConfig
+from audio_emotion.lab.frontend import Frontend, dct_matrix, hz_to_mel, mel_filters, mel_to_hz
+
+CONFIG = FrontendConfig()
+RATE = CONFIG.sampling_rate
+MEL_TOLERANCE = 0.01  # dB, single precision after a logarithm
+MFCC_TOLERANCE = 0.05  # a coefficient sums 128 of those
+
+
+def tone(hertz: float, seconds: float = 3.5, amplitude: float = 0.5) -> torch.Tensor:
+    time = torch.arange(round(seconds * RATE), dtype=torch.float64) / RATE
+    return (amplitude * torch.sin(2 * torch.pi * hertz * time)).float()[None]
+
+
+def placed(recording: tuple[np.ndarray, int]) -> tuple[Frontend, torch.Tensor]:
+    frontend = Frontend(CONFIG)
+    return frontend, frontend.place(torch.from_numpy(resample(*recording, RATE))[None])
+
+
+def test_mel_agrees_with_librosa(recording: tuple[np.ndarray, int]) -> None:
+    frontend, waveform = placed(recording)
+    power = librosa.feature.melspectrogram(y=waveform[0].numpy(), sr=RATE)
+    expected = librosa.power_to_db(power, ref=np.max)
+    np.testing.assert_allclose(frontend.mel(waveform)[0], expected, atol=MEL_TOLERANCE)
+
+
+def test_mfcc_agrees_with_librosa(recording: tuple[np.ndarray, int]) -> None:
+    frontend, waveform = placed(recording)
+    power = librosa.feature.melspectrogram(y=waveform[0].numpy(), sr=RATE)
+    mel = librosa.power_to_db(power, ref=np.max)
+    expected = librosa.feature.mfcc(S=mel, n_mfcc=128)
+    mfcc = frontend.mfcc(frontend.mel(waveform))[0]
+    np.testing.assert_allclose(mfcc, expected, atol=MFCC_TOLERANCE)
+
+
+def test_voiced_extent_agrees_with_librosa(recording: tuple[np.ndarray, int]) -> None:
+    signal = resample(*recording, RATE)
+    _, (start, end) = librosa.effects.trim(signal, top_db=CONFIG.trim_db)
+    found, length = Frontend(CONFIG).extent(torch.from_numpy(signal)[None])
+    assert (found.item(), found.item() + length.item()) == (start, end)
+
+
+def test_filters_agree_with_librosa() -> None:
+    expected = librosa.filters.mel(sr=RATE, n_fft=2048, n_mels=128)
+    np.testing.assert_allclose(mel_filters(RATE, 2048, 128), expected, atol=1e-7)
+
+
+def test_mel_scale_inverts() -> None:
+    hertz = np.linspace(0, 11_025, 1000)
+    np.testing.assert_allclose(mel_to_hz(hz_to_mel(hertz)), hertz, atol=1e-8)
+
+
+def test_dct_is_orthonormal() -> None:
+    matrix = dct_matrix(128)
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(128), atol=1e-5)
+
+
+@pytest.mark.parametrize("hertz", [200.0, 440.0, 1000.0, 3000.0, 8000.0])
+def test_a_tone_is_loudest_in_the_band_around_it(hertz: float) -> None:
+    edges = mel_to_hz(np.linspace(0, hz_to_mel(np.array(RATE / 2)), 130))
+    band = Frontend(CONFIG).mel(tone(hertz))[0, :, 75].argmax().item()
+    assert edges[band] <= hertz <= edges[band + 2]
+
+
+def test_gain_changes_nothing() -> None:
+    frontend = Frontend(CONFIG)
+    signal = tone(440) + 0.1 * torch.randn(1, CONFIG.window, generator=torch.manual_seed(0))
+    torch.testing.assert_close(frontend(signal), frontend(signal / 100), atol=0.01, rtol=0)
+
+
+def test_ten_times_weaker_tone_is_twenty_decibels_lower() -> None:
+    signal = torch.cat([tone(1000, 1.75), tone(1000, 1.75, amplitude=0.05)], 1)
+    mel = Frontend(CONFIG).mel(signal)[0].amax(0)
+    assert (mel[30] - mel[120]).item() == pytest.approx(20, abs=0.05)
+
+
+def test_nothing_lies_below_top_db() -> None:
+    assert Frontend(CONFIG).mel(tone(440)).min() == -CONFIG.top_db
+
+
+def test_a_shift_by_one_hop_shifts_the_frames_by_one() -> None:
+    frontend = Frontend(CONFIG)
+    noise = torch.randn(1, CONFIG.window + CONFIG.hop_length, generator=torch.manual_seed(0))
+    first = frontend.mel(noise[:, : -CONFIG.hop_length])[..., 3:-3]
+    second = frontend.mel(noise[:, CONFIG.hop_length :])[..., 3:-3]
+    difference = first[..., 1:] - second[..., :-1]
+    assert difference.std() < 1e-3  # the loudest cell may differ, so compare up to a constant
+
+
+def test_placement_puts_the_voice_where_it_should() -> None:
+    voiced = torch.ones(1, 10 * 2048)
+    quiet = torch.zeros(1, 30 * 2048)
+    clip = torch.cat([quiet, voiced, quiet], 1)
+    for placement, expected in [("center", CONFIG.window / 2), ("start", 0)]:
+        window = Frontend(CONFIG.model_copy(update={"placement": placement})).place(clip)
+        assert window.shape == (1, CONFIG.window)
+        where = window[0].nonzero()[:, 0].float()
+        found = where.mean() if placement == "center" else where.min()
+        assert found.item() == pytest.approx(expected, abs=2048)
+    repeated = Frontend(CONFIG.model_copy(update={"placement": "repeat"})).place(clip)
+    assert repeated.mean() > 0.7
+
+
+def test_a_long_clip_loses_both_ends_alike() -> None:
+    clip = torch.linspace(0.5, 1, 2 * CONFIG.window)[None]
+    window = Frontend(CONFIG).place(clip)[0]
+    quarter = CONFIG.window // 2
+    torch.testing.assert_close(
+        window, clip[0, quarter : quarter + CONFIG.window], atol=1e-2, rtol=0
+    )
+
+
+def test_silence_and_a_single_sample_give_finite_pictures() -> None:
+    frontend = Frontend(CONFIG)
+    for samples in (1, 100, CONFIG.window):
+        pictures = frontend(torch.zeros(1, samples))
+        assert pictures.shape == (1, 2, 128, 151)
+        assert pictures.isfinite().all()
+
+
+@pytest.mark.parametrize(("features", "channels"), [("mel", 1), ("mfcc", 1), ("both", 2)])
+def test_features_choose_the_channels(features: str, channels: int) -> None:
+    config = CONFIG.model_copy(update={"features": features})
+    assert Frontend(config)(tone(440)).shape[1] == config.channels == channels
+
+
+def test_fitted_rows_have_zero_mean_and_unit_deviation() -> None:
+    generator = torch.manual_seed(0)
+    clips = [torch.randn(RATE, generator=generator) * torch.rand(1) for _ in range(4)]
+    frontend = Frontend(CONFIG)
+    frontend.fit(clips)
+    rows = torch.cat([frontend(clip[None])[0] for clip in clips], 2)
+    torch.testing.assert_close(rows.mean(2), torch.zeros(2, 128), atol=1e-3, rtol=0)
+    torch.testing.assert_close(rows.std(2, correction=0), torch.ones(2, 128), atol=1e-2, rtol=0)
+
+
+def test_per_clip_normalisation_is_of_each_channel() -> None:
+    pictures = Frontend(CONFIG.model_copy(update={"normalization": "clip"}))(tone(440))
+    torch.testing.assert_close(pictures.mean((2, 3)), torch.zeros(1, 2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(pictures.std((2, 3)), torch.ones(1, 2), atol=1e-2, rtol=0)

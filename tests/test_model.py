@@ -1,0 +1,172 @@
+"""The model file and the classifier that runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+import torch
+
+from audio_emotion import EMOTIONS, Classifier, resample
+from audio_emotion.corpora import load_corpus
+from audio_emotion.errors import AudioError, ModelError
+from audio_emotion.lab.export import export, fuse_batch_norms, load_model, round_weights
+from audio_emotion.lab.train import train
+from conftest import RATE, voice
+from test_train import pytestmark as pytestmark
+from test_train import tiny
+
+AGREEMENT = 1e-4  # of probabilities between PyTorch and ONNX Runtime
+
+
+@pytest.fixture(scope="module")
+def run(ravdess: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "run"
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    train(load_corpus(ravdess), tiny("train.epochs=1"), folder, trainer_options=options)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> Path:
+    path = run.parent / "model.onnx"
+    export(run, path)
+    return path
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_onnx_and_pytorch_agree(
+    run: Path, tmp_path: Path, recording: tuple[np.ndarray, int], precision: str
+) -> None:
+    path = tmp_path / "model.onnx"
+    export(run, path, precision)  # type: ignore[arg-type]
+    reference = load_model(run)
+    fuse_batch_norms(reference.network)
+    if precision == "fp16":
+        round_weights(reference.network)
+    classifier = Classifier(path)
+    signal = resample(*recording, classifier.sampling_rate)
+    for batch in (signal[None], np.stack([signal, signal[::-1]]), signal[None, :1000]):
+        with torch.inference_mode():
+            expected = reference(torch.from_numpy(batch.copy()))
+        np.testing.assert_allclose(
+            classifier._run(np.ascontiguousarray(batch)), expected, atol=AGREEMENT
+        )
+
+
+def test_batch_norms_fold_without_a_trace(run: Path) -> None:
+    pictures = torch.randn(2, 2, 64, 64)
+    plain, fused = load_model(run).network, load_model(run).network
+    fuse_batch_norms(fused)
+    torch.testing.assert_close(plain(pictures), fused(pictures), atol=1e-4, rtol=1e-4)
+
+
+def test_metadata_tell_the_whole_story(model: Path, ravdess: Path) -> None:
+    metadata = Classifier(model).metadata
+    assert json.loads(metadata["labels"]) == list(EMOTIONS)
+    assert float(metadata["win_dur"]) == 3.5
+    assert "CC BY-NC-SA 4.0" in metadata["licence"]
+    data = json.loads(metadata["training_data"])
+    assert sum(data["clips"].values()) == 49
+    assert len(data["fingerprint"]["test"]) == 64
+    assert json.loads(metadata["scores"])["epoch"] == 1
+    assert json.loads(metadata["config"])["network"]["width"] == 0.05
+
+
+def test_halves_halve_the_weights(run: Path, tmp_path: Path) -> None:
+    sizes = {}
+    for precision in ("fp16", "fp32"):
+        path = tmp_path / f"{precision}.onnx"
+        export(run, path, precision)  # type: ignore[arg-type]
+        sizes[precision] = sum(
+            onnx.numpy_helper.to_array(t).nbytes
+            for t in onnx.load(path).graph.initializer
+            if t.name.startswith("network.")
+        )
+    assert sizes["fp16"] < 0.52 * sizes["fp32"]
+
+
+def test_shipped_model_gives_probabilities() -> None:
+    prediction = Classifier()(voice(), RATE)
+    assert tuple(prediction.probabilities) == EMOTIONS
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+    assert prediction.duration == pytest.approx(len(voice()) / RATE)
+    assert prediction.confidence == max(prediction.probabilities.values())
+
+
+def test_file_bytes_and_signal_are_the_same(wav: Path) -> None:
+    classifier = Classifier()
+    signal, rate = soundfile.read(wav, dtype="float32")
+    predictions = [
+        classifier.file(wav),
+        classifier.file(wav.read_bytes()),
+        classifier(signal, rate),
+    ]
+    assert predictions[0] == predictions[1] == predictions[2]
+
+
+def test_level_and_integer_samples_change_nothing() -> None:
+    classifier = Classifier()
+    expected = classifier(voice(), RATE).probabilities
+    integers = np.round(voice() * 32_767).astype(np.int16)
+    for signal in (voice() / 10, voice().astype(np.float64), integers):
+        found = classifier(signal, RATE).probabilities
+        assert found == pytest.approx(expected, abs=0.02)
+
+
+def test_a_long_recording_is_the_mean_of_its_windows() -> None:
+    classifier = Classifier()
+    rate = classifier.sampling_rate
+    long = np.concatenate([voice(3, 120), voice(3, 300)]).astype(np.float32)
+    window = round(3.5 * rate)
+    starts = [*range(0, len(long) - window, round(1.75 * rate)), len(long) - window]
+    assert len(starts) == 4
+    parts = [classifier(long[start : start + window], rate).probabilities for start in starts]
+    found = classifier(long, rate).probabilities
+    for label in EMOTIONS:
+        assert found[label] == pytest.approx(np.mean([part[label] for part in parts]), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("signal", "rate", "message"),
+    [
+        (np.zeros((2, 100)), RATE, r"shape \(2, 100\)"),
+        (np.zeros(0), RATE, "no samples"),
+        (np.array([np.nan, 0.0]), RATE, "NaN"),
+        (np.array(["a"]), RATE, "non-numeric"),
+        (np.zeros(10), 0, "must be positive"),
+    ],
+)
+def test_bad_signals_are_refused(signal: np.ndarray, rate: int, message: str) -> None:
+    with pytest.raises(AudioError, match=message):
+        Classifier()(signal, rate)
+
+
+def test_silence_and_a_click_get_an_answer() -> None:
+    classifier = Classifier()
+    for signal in (np.zeros(RATE), np.ones(1)):
+        total = sum(classifier(signal, RATE).probabilities.values())
+        assert total == pytest.approx(1)
+
+
+def test_bad_model_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model file"):
+        Classifier(tmp_path / "none.onnx")
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="not a readable ONNX model"):
+        Classifier(path)
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    value = [onnx.helper.make_tensor_value_info(n, 1, [1]) for n in "xy"]
+    foreign = onnx.helper.make_model(
+        onnx.helper.make_graph([node], "g", value[:1], value[1:]),
+        opset_imports=[onnx.helper.make_opsetid("", 18)],
+        ir_version=9,
+    )
+    onnx.save(foreign, path)
+    with pytest.raises(ModelError, match="not one of format"):
+        Classifier(path)

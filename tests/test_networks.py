@@ -1,0 +1,55 @@
+"""The reference network: its shape, its size and its switches."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from audio_emotion.config import NetworkConfig
+from audio_emotion.lab.networks import DeepAudioEmotionCNN
+
+
+def layers(network: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
+    return [layer for layer in network.modules() if isinstance(layer, kind)]
+
+
+def test_it_is_the_network_of_the_source_system() -> None:
+    network = DeepAudioEmotionCNN(NetworkConfig())
+    assert [c.out_channels for c in layers(network, nn.Conv2d)] == [
+        *(64, 64, 128, 128, 256, 256, 512, 512, 512, 512)
+    ]
+    assert [f.out_features for f in layers(network, nn.Linear)] == [512, 256, 128, 8]
+    assert {c.kernel_size for c in layers(network, nn.Conv2d)} == {(3, 3)}
+    assert len(layers(network, nn.BatchNorm2d)) == 10
+    assert len(layers(network, nn.MaxPool2d)) == len(layers(network, nn.Dropout2d)) == 5
+    assert len(layers(network, nn.Dropout)) == 3
+
+
+def test_parameters_in_closed_form() -> None:
+    channels, hidden = [2, 64, 128, 256, 512, 512], [512, 512, 256, 128, 8]
+    pairs = list(pairwise(channels))
+    convolutions = sum(9 * a * b + 9 * b * b + 4 * b for a, b in pairs)
+    linear = sum(a * b + b for a, b in pairwise(hidden))
+    network = DeepAudioEmotionCNN(NetworkConfig())
+    assert sum(p.numel() for p in network.parameters()) == convolutions + linear
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("frames", [76, 151])
+def test_any_picture_of_32_pixels_and_more_gives_logits(channels: int, frames: int) -> None:
+    network = DeepAudioEmotionCNN(NetworkConfig(width=0.125), channels).eval()
+    assert network(torch.randn(3, channels, 64, frames)).shape == (3, 8)
+
+
+def test_dropout_is_configured_and_can_set_in_late() -> None:
+    network = DeepAudioEmotionCNN(NetworkConfig(width=0.125, dropout=0.4, block_dropout=0.3))
+    assert {layer.p for layer in layers(network, nn.Dropout)} == {0.4}
+    assert {layer.p for layer in layers(network, nn.Dropout2d)} == {0.3}
+    network.set_dropout(False)
+    pictures = torch.randn(2, 2, 64, 64)
+    torch.testing.assert_close(network(pictures), network(pictures))
+    network.set_dropout(True)
+    assert not torch.equal(network(pictures), network(pictures))

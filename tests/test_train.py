@@ -1,0 +1,214 @@
+"""Training: learns, repeats itself, survives a kill to the same weights, refuses in words."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.utils.class_weight import compute_class_weight
+
+from audio_emotion.config import Config, load_config
+from audio_emotion.corpora import load_corpus
+from audio_emotion.errors import CorpusError, TrainingError
+from audio_emotion.lab import checkpoints
+from audio_emotion.lab.cache import SignalCache
+from audio_emotion.lab.data import EpochSampler, Item
+from audio_emotion.lab.history import COLUMNS
+from audio_emotion.lab.module import EmotionModule
+from audio_emotion.lab.train import class_weights, stored_config, train
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*litlogger.*"),
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec.*"),
+]
+TINY = [
+    *("network.width=0.05", "train.workers=0", "train.batch_size=8", "split.val=0.2"),
+    *("frontend.n_mels=64", "frontend.hop_length=1024", "train.coarse_epochs=0"),
+    *("augment.renditions=1", "train.patience=99", "train.precision=32-true"),
+]
+
+
+def tiny(*overrides: str) -> Config:
+    return load_config("source", [*TINY, *overrides])
+
+
+def weights(run: Path, name: str = "last") -> dict[str, torch.Tensor]:
+    checkpoint = checkpoints.load(run / "checkpoints" / f"{name}.safetensors")
+    state: dict[str, torch.Tensor] = checkpoint["state_dict"]
+    return state
+
+
+def command(data: Path, run: Path, *more: str) -> list[str]:
+    sets = [part for override in TINY for part in ("--set", override)]
+    program = "from audio_emotion.cli.app import main; main()"
+    train_ = [sys.executable, "-c", program, "train", "--data", str(data), "--out", str(run)]
+    return [*train_, *sets, "--set", "train.epochs=4", "--accelerator", "cpu", *more]
+
+
+@pytest.fixture(scope="module")
+def finished(ravdess: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of four epochs, never interrupted, in a process of its own."""
+    run = tmp_path_factory.mktemp("finished") / "run"
+    env = {**os.environ, "AUDIO_EMOTION_CACHE": str(tmp_path_factory.getbasetemp() / "cache")}
+    subprocess.run(command(ravdess, run), check=True, env=env, capture_output=True)
+    return run
+
+
+def test_a_run_folder_holds_what_it_promises(finished: Path) -> None:
+    for name in ("config.yaml", "data.json", "split.csv", "history.csv", "curves.png"):
+        assert (finished / name).stat().st_size > 0
+    assert sorted(p.name for p in (finished / "checkpoints").iterdir()) == [
+        "best.safetensors",
+        "last.safetensors",
+    ]
+    assert list((finished / "tensorboard").glob("events*"))
+    rows = list(csv.DictReader((finished / "history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert tuple(rows[0]) == COLUMNS
+    assert stored_config(finished) == tiny("train.epochs=4")
+
+
+def test_a_killed_run_resumes_to_the_same_weights(
+    ravdess: Path, tmp_path: Path, finished: Path
+) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(command(ravdess, run), stdout=subprocess.DEVNULL)
+    last = run / "checkpoints" / "last.safetensors"
+    deadline = time.monotonic() + 120
+    while not last.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    subprocess.run(command(ravdess, run, "--resume"), check=True, capture_output=True)
+    for name in ("last", "best"):
+        assert checkpoints.same(weights(run, name), weights(finished, name))
+    mine, theirs = (
+        [row.split(",")[3:] for row in (r / "history.csv").read_text().splitlines()]
+        for r in (run, finished)
+    )
+    assert mine == theirs
+
+
+def test_interrupt_ends_cleanly_with_a_checkpoint(ravdess: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command(ravdess, run, "--set", "train.epochs=200"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while "epoch 1/" not in process.stdout.readline():
+        assert process.poll() is None
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume goes on" in err
+    assert "Traceback" not in err
+    assert weights(run)
+    assert not [p for p in run.rglob(".*") if p.is_file()]
+
+
+def test_an_existing_run_is_not_overwritten(ravdess: Path, finished: Path) -> None:
+    with pytest.raises(TrainingError, match="pass --resume"):
+        train(load_corpus(ravdess), tiny(), finished)
+
+
+def test_resume_needs_a_run_on_the_same_clips(
+    ravdess: Path, finished: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="not the folder of a training"):
+        train(load_corpus(ravdess), tiny(), tmp_path, resume=True)
+    songs = load_corpus(ravdess / "Audio_Speech_Actors_01-24")
+    with pytest.raises(TrainingError, match="other clips"):
+        train(songs, tiny(), finished, resume=True)
+
+
+def test_too_few_clips_are_refused(tmp_path: Path, wav: Path) -> None:
+    (tmp_path / "c" / "sad").mkdir(parents=True)
+    (tmp_path / "c" / "sad" / "a.wav").write_bytes(wav.read_bytes())
+    with pytest.raises(CorpusError, match="too few"):
+        train(load_corpus(tmp_path / "c"), tiny(), tmp_path / "run")
+
+
+def test_loss_is_pytorchs_for_whole_targets() -> None:
+    config = tiny("train.label_smoothing=0.1")
+    factors = torch.tensor([1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0])
+    module = EmotionModule(config, factors)
+    logits, labels = torch.randn(16, 8), torch.arange(16) % 8
+    smoothed = torch.nn.functional.one_hot(labels, 8).float()
+    per_clip = torch.nn.functional.cross_entropy(
+        logits, labels, label_smoothing=0.1, reduction="none"
+    )
+    expected = (per_clip * factors[labels]).sum() / factors[labels].sum()
+    torch.testing.assert_close(module._loss(logits, smoothed), expected)
+
+
+def test_class_weights_as_scikit_learn(ravdess: Path) -> None:
+    clips = load_corpus(ravdess).clips[5:]
+    items = [Item(clip, "0" * 64, "train") for clip in clips]
+    labels = np.array([int(clip.label) for clip in clips])
+    expected = compute_class_weight("balanced", classes=np.arange(8), y=labels)
+    found = class_weights(tiny("train.class_weights=balanced"), items)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert class_weights(tiny(), items).tolist() == pytest.approx([1.3, 1, 2, 3.5, 1, 1.5, 2, 1])
+    assert class_weights(tiny("train.class_weights=none"), items).tolist() == [1.0] * 8
+
+
+def test_sampler_deals_every_clip_once_over_the_ranks() -> None:
+    dealt = [list(EpochSampler(10, seed=1, rank=rank, ranks=2)) for rank in range(2)]
+    assert sorted(item for rank in dealt for _, item in rank) == list(range(10))
+    sampler = EpochSampler(10, seed=1)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert [item for _, item in sampler] != [item for _, item in first]
+    assert {epoch for epoch, _ in sampler} == {1}
+
+
+def test_checkpoint_round_trip_keeps_types(tmp_path: Path) -> None:
+    tree = {"a": torch.arange(3), 1: [None, True, 2.5, ("x", torch.zeros(()))], "e": {}}
+    checkpoints.save(tree, tmp_path / "c.safetensors")
+    loaded = checkpoints.load(tmp_path / "c.safetensors")
+    assert torch.equal(loaded["a"], tree["a"])
+    assert loaded[1][:3] == [None, True, 2.5]
+    assert isinstance(loaded[1][3], tuple)
+    assert loaded["e"] == {}
+
+
+def test_checkpoint_refuses_what_it_cannot_restore(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="cannot hold a set"):
+        checkpoints.save({"a": {1, 2}}, tmp_path / "c.safetensors")
+    (tmp_path / "c.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(TrainingError, match="not a readable checkpoint"):
+        checkpoints.load(tmp_path / "c.safetensors")
+
+
+def test_cache_key_knows_content_and_settings(tmp_path: Path) -> None:
+    cache = SignalCache(tmp_path)
+    one, other = np.full(9, 0.25, np.float32), np.full(9, 0.5, np.float32)
+    assert cache.get("digest", {"sampling_rate": 1}, lambda: one)[0] == pytest.approx(
+        0.25, abs=1e-4
+    )
+    for digest, rate, expected in [("digest", 1, 0.25), ("digest", 2, 0.5), ("changed", 1, 0.5)]:
+        found = cache.get(digest, {"sampling_rate": rate}, lambda: other)
+        assert found[0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_damaged_cache_file_is_made_again(tmp_path: Path) -> None:
+    cache = SignalCache(tmp_path)
+    signal_ = np.full(9, 0.25, np.float32)
+    cache.get("d", {}, lambda: signal_)
+    (path,) = tmp_path.rglob("*.npy")
+    path.write_bytes(b"half")
+    np.testing.assert_allclose(cache.get("d", {}, lambda: signal_), signal_, atol=1e-4)
