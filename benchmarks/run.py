@@ -19,6 +19,7 @@ import librosa
 import numpy as np
 import onnx
 import torch
+
 from audio_emotion.classifier import Classifier
 from audio_emotion.config import Config, FrontendConfig, NetworkConfig
 from audio_emotion.lab.export import ExportedModel, fuse_batch_norms, to_onnx

@@ -15,16 +15,6 @@ from ..files import refuse_overwrite, write_text
 from ..records import Row, expand, predict_row
 from ..writers import CsvWriter, JsonWriter, TableWriter, Writer
 
-EPILOG = """
-Examples:
-
-  audio-emotion predict clip.wav
-
-  audio-emotion predict recordings/ --csv --out emotions.csv
-
-  ffmpeg -i talk.mkv -f wav - | audio-emotion predict - --json
-"""
-
 
 def predict(
     sources: Annotated[
@@ -45,6 +35,14 @@ def predict(
 
     A recording that cannot be read gets a row that says why; the exit code is then 1, after all
     others are done.
+
+    Examples:
+
+      audio-emotion predict clip.wav
+
+      audio-emotion predict recordings/ --csv --out emotions.csv
+
+      ffmpeg -i talk.mkv -f wav - | audio-emotion predict - --json
     """
     if json and csv:
         raise typer.BadParameter("choose one of --json and --csv")
@@ -60,9 +58,6 @@ def predict(
         typer.echo(text, nl=False)
     if any(row.error for row in rows):
         raise typer.Exit(1)
-
-
-predict.__doc__ = (predict.__doc__ or "") + EPILOG
 
 
 def _named(sources: list[str]) -> list[str | Path]:

@@ -11,22 +11,12 @@ import typer
 from ..config import available, load_config
 from ..corpora import load_corpus
 
-EPILOG = """
-Examples:
-
-  audio-emotion train --data RAVDESS --out runs/first
-
-  audio-emotion train --data RAVDESS --out runs/half --config half --set train.lr=1e-3
-
-  audio-emotion train --data RAVDESS --out runs/first --resume
-"""
-
 
 def train(
     data: Annotated[Path, typer.Option(help="Corpus: a folder, a zip archive or a CSV manifest.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     config: Annotated[
-        str, typer.Option(help="Name of a configuration, or a YAML file.")
+        str, typer.Option(help=f"One of {', '.join(available())}, or a YAML file.")
     ] = "source",
     set_: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
@@ -45,6 +35,16 @@ def train(
     """Train a network on a corpus.
 
     Ctrl-C, or a kill, loses the epoch under way and nothing else: --resume goes on.
+
+    Examples:
+
+      audio-emotion train --data RAVDESS --out runs/first
+
+      audio-emotion train --data RAVDESS --out runs/half --config half --set train.lr=1e-3
+
+      audio-emotion train --data RAVDESS --out runs/first --resume
+
+      audio-emotion train --data MINE --out runs/mine --config fine --init runs/half
     """
     settings = load_config(config, set_)
     corpus = load_corpus(data)
@@ -59,6 +59,3 @@ def train(
     }
     best = training.train(corpus, settings, out, resume=resume, init=init, trainer_options=options)
     typer.echo(f"best weights: {best}\nnext: audio-emotion export {out} --out model.onnx")
-
-
-train.__doc__ = (train.__doc__ or "") + EPILOG + f"\nConfigurations: {', '.join(available())}."

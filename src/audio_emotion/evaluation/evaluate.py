@@ -96,6 +96,8 @@ def select(classifier: Classifier, corpus: Corpus, part: str) -> tuple[list[Clip
             "made with: other clips, or another corpus; leave --split out to judge all of it"
         )
     clips = [clip for clip, _ in dealt[part]]
+    if not clips:
+        raise CorpusError(f"{classifier.path.name} was trained without a {part} part")
     return clips, _protocol(part, clips, [clip for clip, _ in dealt["train"]])
 
 

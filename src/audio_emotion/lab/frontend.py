@@ -175,9 +175,10 @@ class Frontend(nn.Module):
             center=True,
             pad_mode="constant",
             return_complex=True,
-        )
-        power = spectrum.real.square() + spectrum.imag.square()  # (batch, n_fft // 2 + 1, frames)
-        decibel = 10 * torch.log10(torch.clamp(self.filters @ power, min=AMIN))
+        ).transpose(1, 2)  # (batch, frames, n_fft // 2 + 1), as it lies in memory
+        power = spectrum.real.square() + spectrum.imag.square()
+        bands = nn.functional.linear(power, self.filters).transpose(1, 2)
+        decibel = 10 * torch.log10(torch.clamp(bands, min=AMIN))
         decibel = decibel - decibel.amax((1, 2), keepdim=True)
         return torch.clamp(decibel, min=-self.config.top_db)
 

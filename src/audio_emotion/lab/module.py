@@ -83,7 +83,7 @@ class EmotionModule(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """What checkpoints are chosen by: macro F1, any fine epoch above every coarse one."""
         f1 = self.scores["val_scores"]["f1"].compute()  # type: ignore[index, operator]
-        self.log("val_score", f1 - float(self.coarse))
+        self.log("val_score", f1 - float(self.coarse), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         settings = self.config.train

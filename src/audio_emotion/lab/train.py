@@ -24,6 +24,7 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from ..config import SOURCE_CLASS_WEIGHTS, Config, make_config
 from ..corpora import Corpus
@@ -75,9 +76,10 @@ def train(
     config = stored_config(run) if resume else config
     items = _items(corpus, config)
     data = _describe(corpus, items)
-    _check_run(run, data, resume)
-    if not resume:
-        _write_run(run, config, items, data)
+    if rank_zero_only.rank == 0:  # further processes of a distributed training find it made
+        _check_run(run, data, resume)
+        if not resume:
+            _write_run(run, config, items, data)
     torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
     last = run / "checkpoints" / f"last{ENDING}"
@@ -90,7 +92,8 @@ def train(
     clips = ClipsModule(items, config, cache)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            for advice in (".*does not have many workers.*", ".*isinstance.treespec.*"):
+                warnings.filterwarnings("ignore", message=advice)
             trainer.fit(module, clips, ckpt_path=last if last.exists() else None)
     except SystemExit as error:  # how Lightning ends on Ctrl-C
         raise StoppedError(f"{run} holds its last whole epoch; --resume goes on") from error
