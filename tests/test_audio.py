@@ -95,6 +95,14 @@ def test_wav_that_was_streamed_is_read_to_its_end(size: int) -> None:
     np.testing.assert_allclose(signal, voice(), atol=PCM16)
 
 
+def test_flac_that_was_streamed_is_read_to_its_end() -> None:
+    content = bytearray(encoded(voice(), format="FLAC", subtype="PCM_24"))
+    content[21] &= 0xF0  # STREAMINFO's number of samples, 36 bits: 0 is «unknown»
+    content[22:26] = bytes(4)
+    signal, _ = read_audio(bytes(content))
+    np.testing.assert_allclose(signal, voice(), atol=1e-6)
+
+
 def test_path_bytes_and_file_are_the_same(wav: Path) -> None:
     expected, rate = read_audio(wav)
     with wav.open("rb") as file:

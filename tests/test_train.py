@@ -135,6 +135,22 @@ def test_resume_needs_a_run_on_the_same_clips(
         train(songs, tiny(), finished, resume=True)
 
 
+def test_a_run_can_start_from_the_weights_of_another(
+    ravdess: Path, finished: Path, tmp_path: Path
+) -> None:
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    config = tiny("train.epochs=1", "train.lr=1e-12")
+    train(load_corpus(ravdess), config, tmp_path / "run", init=finished, trainer_options=options)
+    before, after = weights(finished, "best"), weights(tmp_path / "run")
+    for name in before:
+        if "running" not in name and "tracked" not in name:
+            torch.testing.assert_close(before[name], after[name], atol=1e-6, rtol=0)
+    wider = tiny("network.width=0.1")
+    with pytest.raises(TrainingError, match="of another network"):
+        train(load_corpus(ravdess), wider, tmp_path / "other", init=finished)
+    assert not (tmp_path / "other").exists()
+
+
 def test_too_few_clips_are_refused(tmp_path: Path, wav: Path) -> None:
     (tmp_path / "c" / "sad").mkdir(parents=True)
     (tmp_path / "c" / "sad" / "a.wav").write_bytes(wav.read_bytes())

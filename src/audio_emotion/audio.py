@@ -29,6 +29,7 @@ MAX_DUR = 3600.0  # s decoded of one recording unless told otherwise
 MIN_RATE, MAX_RATE = 1_000, 768_000  # Hz: telephone is 8000, the fastest studio converters 768000
 MAX_CHANNELS = 64
 BLOCK = 1 << 16  # frames decoded at a time
+UNKNOWN = 1 << 62  # frames from here on are how libsndfile says «unknown»
 STREAMED = 0x7FFF_0000  # wav data sizes from here on mean «unknown when the header was written»
 FFMPEG_OPTIONS = {
     # A playlist or a concatenation script could name other files: only plain containers are opened.
@@ -128,7 +129,7 @@ def _sndfile_blocks(file: BinaryIO, name: str) -> tuple[Iterator[Signal], int]:
     sound = soundfile.SoundFile(file)
     _check_format(sound.samplerate, sound.channels, name)
     promised = _promised_frames(sound)
-    if sound.frames == 0 and sound.format == "WAV" and promised is None:
+    if promised is None and not 0 < sound.frames < UNKNOWN and sound.format in {"WAV", "FLAC"}:
         raise soundfile.LibsndfileError(0)  # the size was never filled in: FFmpeg reads to the end
 
     def blocks() -> Iterator[Signal]:
@@ -151,7 +152,7 @@ def _promised_frames(sound: soundfile.SoundFile) -> int | None:
     libsndfile silently shortens a cut wav file; its log still tells both sizes.
     """
     if sound.format == "FLAC":
-        return int(sound.frames)
+        return int(sound.frames) if sound.frames < UNKNOWN else None
     data = re.search(r"^data : (\d+)(?: \(should be (\d+)\))?", sound.extra_info, re.MULTILINE)
     if sound.format not in {"WAV", "WAVEX"} or not data or not 0 < int(data[1]) < STREAMED:
         return None

@@ -23,11 +23,11 @@ from ..config import Config
 from ..files import atomic_path
 from ..labels import EMOTIONS
 from ..version import __version__
-from .checkpoints import ENDING, load
+from .checkpoints import load
 from .frontend import Frontend
 from .module import EmotionModule
 from .networks import DeepAudioEmotionCNN
-from .train import load_best, stored_config
+from .train import best_of, load_weights, stored_config
 
 OPSET = 18
 Precision = Literal["fp16", "fp32"]
@@ -55,7 +55,7 @@ def load_model(run: Path) -> ExportedModel:
     """
     config = stored_config(run)
     module = EmotionModule(config, torch.ones(len(EMOTIONS)))
-    load_best(run, module)
+    load_weights(best_of(run), module)
     return ExportedModel(module.frontend, module.network).eval()
 
 
@@ -140,7 +140,7 @@ def store_halves(graph: onnx.ModelProto) -> None:
 def metadata(run: Path, config: Config, precision: str) -> Mapping[str, str]:
     """What a consumer, or somebody who doubts the model, wants to know; JSON where nested."""
     data: dict[str, Any] = json.loads((run / "data.json").read_text(encoding="utf-8"))
-    checkpoint = load(run / "checkpoints" / f"best{ENDING}")
+    checkpoint = load(best_of(run))
     rows: list[dict[str, float]] = next(
         (state["rows"] for state in checkpoint["callbacks"].values() if "rows" in state), []
     )

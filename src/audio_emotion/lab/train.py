@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ from ..corpora import Corpus
 from ..corpora.corpus import duplicates, fingerprint
 from ..corpora.split import parts_of, write_split
 from ..errors import CorpusError, StoppedError, TrainingError
-from ..files import write_text
+from ..files import write_text, write_with
 from ..labels import EMOTIONS
 from .cache import SignalCache
 from .checkpoints import ENDING, SafetensorsIO, load
@@ -76,15 +77,17 @@ def train(
     config = stored_config(run) if resume else config
     items = _items(corpus, config)
     data = _describe(corpus, items)
+    torch.manual_seed(config.train.seed)
+    module = EmotionModule(config, class_weights(config, items))
+    if init and not resume:
+        load_weights(best_of(init), module)  # before a folder is made: they may not fit
     if rank_zero_only.rank == 0:  # further processes of a distributed training find it made
         _check_run(run, data, resume)
         if not resume:
-            _write_run(run, config, items, data)
-    torch.manual_seed(config.train.seed)
-    module = EmotionModule(config, class_weights(config, items))
-    last = run / "checkpoints" / f"last{ENDING}"
-    if init and not last.exists():
-        load_best(init, module)
+            _write_run(run, config, items, data, init)
+    last, first = (run / "checkpoints" / f"{name}{ENDING}" for name in ("last", "init"))
+    if first.exists():
+        load_weights(first, module)
     elif not last.exists():
         _fit_frontend(module, items, config, cache)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its advice is not ours
@@ -97,7 +100,7 @@ def train(
             trainer.fit(module, clips, ckpt_path=last if last.exists() else None)
     except SystemExit as error:  # how Lightning ends on Ctrl-C
         raise StoppedError(f"{run} holds its last whole epoch; --resume goes on") from error
-    return run / "checkpoints" / f"best{ENDING}"
+    return best_of(run)
 
 
 def stored_config(run: Path) -> Config:
@@ -113,18 +116,22 @@ def stored_config(run: Path) -> Config:
         raise TrainingError(f"{run} is not the folder of a training: no {path.name}") from error
 
 
-def load_best(run: Path, module: EmotionModule) -> dict[str, Any]:
-    """Put the best weights of `run` into `module`; returns the whole checkpoint.
+def best_of(run: Path) -> Path:
+    """The checkpoint with the best validation score of `run`."""
+    return run / "checkpoints" / f"best{ENDING}"
+
+
+def load_weights(checkpoint: Path, module: EmotionModule) -> None:
+    """Put the weights of a checkpoint into `module`.
 
     Raises:
-        TrainingError: the run has no checkpoint, or one of another network.
+        TrainingError: the checkpoint is missing, damaged, or of another network.
     """
-    checkpoint = load(run / "checkpoints" / f"best{ENDING}")
+    state = load(checkpoint)
     try:
-        module.load_state_dict(checkpoint["state_dict"])
+        module.load_state_dict(state["state_dict"])
     except (KeyError, RuntimeError) as error:
-        raise TrainingError(f"the weights in {run} are of another network") from error
-    return checkpoint
+        raise TrainingError(f"the weights in {checkpoint} are of another network") from error
 
 
 def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
@@ -183,8 +190,13 @@ def _check_run(run: Path, data: dict[str, Any], resume: bool) -> None:
         raise TrainingError(f"{run} was started on other clips than these; it cannot go on")
 
 
-def _write_run(run: Path, config: Config, items: Sequence[Item], data: dict[str, Any]) -> None:
+def _write_run(
+    run: Path, config: Config, items: Sequence[Item], data: dict[str, Any], init: Path | None
+) -> None:
     """The configuration last: a folder that holds it is complete."""
+    if init:
+        first = run / "checkpoints" / f"init{ENDING}"
+        write_with(first, lambda path: shutil.copyfile(best_of(init), path))
     write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
     write_split(run / "split.csv", [(item.clip, item.part) for item in items])
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
