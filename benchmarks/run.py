@@ -100,7 +100,7 @@ def network_row(width: float, folder: Path) -> list[str]:
     clip = synthetic_clip(config)[None]
     tensor = torch.from_numpy(clip)
     mine, other, ratio = pair(lambda: session._run(clip), lambda: model(tensor))
-    distance = np.abs(session._run(clip) - model(tensor).numpy()).max()
+    distance = np.abs(session._run(clip)[0] - model(tensor)[0].numpy()).max()
     return [
         f"network of width {width:g}, ms a clip",
         f"{1e3 * mine:.1f}",

@@ -18,6 +18,7 @@ from .errors import AudioError, ModelError
 from .segments import to_samples, window_starts
 
 FORMAT = "audio-emotion-1"
+WHOLE_DUR = 30.0  # s up to which a recording's silent ends are looked for
 HOP_SHARE = 0.5  # of a window between two windows of a longer recording
 BATCH = 16  # windows at a time: bounded memory however long the recording
 
@@ -80,8 +81,8 @@ class Classifier:
     def __call__(self, signal: npt.ArrayLike, sampling_rate: int) -> Prediction:
         """The emotion of a mono signal.
 
-        A recording longer than the model's window is heard in half-overlapping windows, whose
-        probabilities are averaged.
+        Where the voice, silence at both ends left out, is longer than the model's window, it is
+        heard in half-overlapping windows, whose probabilities are averaged.
 
         Args:
             signal: `(samples,)`; floats with full scale at 1, or integers with their own.
@@ -93,8 +94,7 @@ class Classifier:
         """
         mono = as_signal(signal, sampling_rate)
         heard = resample(mono, sampling_rate, self.sampling_rate)
-        windows = [self._run(batch) for batch in self._batches(heard)]
-        mean = np.concatenate(windows).mean(0, dtype=np.float64)
+        mean = self._hear(heard).mean(0, dtype=np.float64)
         probabilities = dict(zip(self.labels, (mean / mean.sum()).tolist(), strict=True))
         return Prediction(probabilities, len(mono) / sampling_rate)
 
@@ -106,6 +106,16 @@ class Classifier:
         """
         return self(*read_audio(source, max_dur=max_dur))
 
+    def _hear(self, signal: Signal) -> npt.NDArray[np.float32]:
+        """Probabilities of each window that the voice takes, `(windows, labels)`."""
+        if len(signal) <= to_samples(WHOLE_DUR, self.sampling_rate):
+            probabilities, voiced = self._run(signal[None])
+            start, length = voiced[0]
+            if length <= to_samples(self.win_dur, self.sampling_rate):
+                return probabilities
+            signal = signal[start : start + length]
+        return np.concatenate([self._run(batch)[0] for batch in self._batches(signal)])
+
     def _batches(self, signal: Signal) -> Iterator[Signal]:
         window = to_samples(self.win_dur, self.sampling_rate)
         starts = window_starts(
@@ -115,10 +125,12 @@ class Classifier:
             rows = [signal[start : start + window] for start in starts[first : first + BATCH]]
             yield np.stack(rows)
 
-    def _run(self, waveforms: Signal) -> npt.NDArray[np.float32]:
-        """`(batch, samples)` → `(batch, labels)`."""
-        outputs: list[Any] = self._session.run(None, {"waveform": waveforms})
-        return np.asarray(outputs[0], np.float32)
+    def _run(self, waveforms: Signal) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """`(batch, samples)` → probabilities `(batch, labels)`, voiced extent `(batch, 2)`."""
+        probabilities, voiced = self._session.run(
+            ["probabilities", "voiced"], {"waveform": waveforms}
+        )
+        return probabilities, voiced
 
 
 def default_model() -> Path:

@@ -34,17 +34,24 @@ Precision = Literal["fp16", "fp32"]
 
 
 class ExportedModel(nn.Module):
-    """Front end, network and softmax: what the file computes."""
+    """Front end, network and softmax: what the file computes.
+
+    Beside the probabilities it says where the voice is, so that a runtime can tell whether all of
+    it was heard, without trimming silence by a rule of its own.
+    """
 
     def __init__(self, frontend: Frontend, network: DeepAudioEmotionCNN) -> None:
         super().__init__()
         self.frontend = frontend
         self.network = network
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """`(batch, samples)` → probabilities `(batch, classes)`."""
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """`(batch, samples)` → probabilities `(batch, classes)` and voiced extent `(batch, 2)`.
+
+        The extent is the first voiced sample and the number of samples to the last.
+        """
         probabilities: Tensor = self.network(self.frontend(waveform)).softmax(1)
-        return probabilities
+        return probabilities, torch.cat(self.frontend.extent(waveform), 1)
 
 
 def load_model(run: Path) -> ExportedModel:
@@ -113,7 +120,7 @@ def to_onnx(model: ExportedModel) -> onnx.ModelProto:
             model,
             (example,),
             input_names=["waveform"],
-            output_names=["probabilities"],
+            output_names=["probabilities", "voiced"],
             dynamic_shapes=dynamic,
             opset_version=OPSET,
             dynamo=True,
