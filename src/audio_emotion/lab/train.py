@@ -81,7 +81,9 @@ def train(
     module = EmotionModule(config, class_weights(config, items))
     if init and not resume:
         load_weights(best_of(init), module)  # before a folder is made: they may not fit
-    if rank_zero_only.rank == 0:  # further processes of a distributed training find it made
+    if (
+        getattr(rank_zero_only, "rank", 0) == 0
+    ):  # further processes of a distributed training find it made
         _check_run(run, data, resume)
         if not resume:
             _write_run(run, config, items, data, init)
