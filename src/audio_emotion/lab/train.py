@@ -6,6 +6,7 @@ RUN/
   split.csv         clip, label, speaker, part
   history.csv       scores of each epoch, drawn in curves.png
   checkpoints/      last.safetensors to resume from, best.safetensors to export
+      init.safetensors  the weights it began with, where it began with another run's
   tensorboard/      the same for `tensorboard --logdir`
 """
 
@@ -81,13 +82,11 @@ def train(
     module = EmotionModule(config, class_weights(config, items))
     if init and not resume:
         load_weights(best_of(init), module)  # before a folder is made: they may not fit
-    if (
-        getattr(rank_zero_only, "rank", 0) == 0
-    ):  # further processes of a distributed training find it made
+    if getattr(rank_zero_only, "rank", 0) == 0:  # further processes find the run made
         _check_run(run, data, resume)
         if not resume:
             _write_run(run, config, items, data, init)
-    last, first = (run / "checkpoints" / f"{name}{ENDING}" for name in ("last", "init"))
+    last, first = run / "checkpoints" / f"last{ENDING}", run / f"init{ENDING}"
     if first.exists():
         load_weights(first, module)
     elif not last.exists():
@@ -97,8 +96,8 @@ def train(
     clips = ClipsModule(items, config, cache)
     try:
         with warnings.catch_warnings():
-            for advice in (".*does not have many workers.*", ".*isinstance.treespec.*"):
-                warnings.filterwarnings("ignore", message=advice)
+            for advice in ("does not have many workers", "isinstance.treespec", "is not empty"):
+                warnings.filterwarnings("ignore", message=f".*{advice}.*")
             trainer.fit(module, clips, ckpt_path=last if last.exists() else None)
     except SystemExit as error:  # how Lightning ends on Ctrl-C
         raise StoppedError(f"{run} holds its last whole epoch; --resume goes on") from error
@@ -197,8 +196,7 @@ def _write_run(
 ) -> None:
     """The configuration last: a folder that holds it is complete."""
     if init:
-        first = run / "checkpoints" / f"init{ENDING}"
-        write_with(first, lambda path: shutil.copyfile(best_of(init), path))
+        write_with(run / f"init{ENDING}", lambda path: shutil.copyfile(best_of(init), path))
     write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
     write_split(run / "split.csv", [(item.clip, item.part) for item in items])
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
