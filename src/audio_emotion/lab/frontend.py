@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ..config import FrontendConfig
 
+BANDS = 32  # mel bands multiplied at a time
 AMIN = 1e-10  # power floor before the logarithm, as librosa's power_to_db
 TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effects.trim
 TRIM_HOP = 512
@@ -71,6 +72,12 @@ def dct_matrix(n: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
+def _reach(filters: np.ndarray) -> tuple[int, int]:
+    """First and one past the last bin that any of `filters` weighs."""
+    bins = np.flatnonzero(filters.any(0))
+    return int(bins[0]), int(bins[-1]) + 1
+
+
 class Frontend(nn.Module):
     """Waveforms of any common length to log-mel + MFCC pictures.
 
@@ -88,6 +95,8 @@ class Frontend(nn.Module):
             ("dct", torch.from_numpy(dct_matrix(config.n_mels))),
         ]:
             self.register_buffer(name, value, persistent=False)
+        # Low bands see few bins: a group of bands is multiplied with the bins that it reaches only.
+        self.reach = [_reach(filters[i : i + BANDS]) for i in range(0, config.n_mels, BANDS)]
         shape = (config.channels, config.n_mels, 1)
         self.register_buffer("mean", torch.zeros(shape))  # saved with the weights, see `fit`
         self.register_buffer("deviation", torch.ones(shape))
@@ -176,8 +185,15 @@ class Frontend(nn.Module):
             pad_mode="constant",
             return_complex=True,
         ).transpose(1, 2)  # (batch, frames, n_fft // 2 + 1), as it lies in memory
-        power = spectrum.real.square() + spectrum.imag.square()
-        bands = nn.functional.linear(power, self.filters).transpose(1, 2)
+        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
+        groups = self.filters.split(BANDS)
+        bands = torch.cat(
+            [
+                nn.functional.linear(power[..., low:high], group[:, low:high])
+                for group, (low, high) in zip(groups, self.reach, strict=True)
+            ],
+            2,
+        ).transpose(1, 2)
         decibel = 10 * torch.log10(torch.clamp(bands, min=AMIN))
         decibel = decibel - decibel.amax((1, 2), keepdim=True)
         return torch.clamp(decibel, min=-self.config.top_db)
