@@ -77,6 +77,12 @@ def test_metadata_tell_the_whole_story(model: Path, ravdess: Path) -> None:
     assert json.loads(metadata["config"])["network"]["width"] == 0.05
 
 
+def test_no_path_of_this_machine_travels_with_the_model(model: Path) -> None:
+    content = model.read_bytes()
+    assert b".py" not in content
+    assert str(Path.home()).encode() not in content
+
+
 def test_halves_halve_the_weights(run: Path, tmp_path: Path) -> None:
     sizes = {}
     for precision in ("fp16", "fp32"):

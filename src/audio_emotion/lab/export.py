@@ -82,6 +82,7 @@ def export(run: Path, out: Path, precision: Precision = "fp16") -> None:
     if precision == "fp16":
         round_weights(model.network)
     graph = to_onnx(model)
+    forget_origin(graph)
     if precision == "fp16":
         store_halves(graph)
     for key, value in metadata(run, stored_config(run), precision).items():
@@ -128,6 +129,17 @@ def to_onnx(model: ExportedModel) -> onnx.ModelProto:
         )
     assert program is not None
     return program.model_proto
+
+
+def forget_origin(graph: onnx.ModelProto) -> None:
+    """Drop the exporter's notes on each node: stack traces, and with them paths of this machine."""
+    for part in (graph.graph.node, graph.graph.value_info, graph.graph.initializer):
+        for entry in part:
+            entry.ClearField("metadata_props")
+            entry.ClearField("doc_string")
+    for entry in (graph.graph, *graph.graph.input, *graph.graph.output):
+        entry.ClearField("metadata_props")
+    graph.ClearField("metadata_props")
 
 
 def store_halves(graph: onnx.ModelProto) -> None:

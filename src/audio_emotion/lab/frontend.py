@@ -96,7 +96,8 @@ class Frontend(nn.Module):
         ]:
             self.register_buffer(name, value, persistent=False)
         # Low bands see few bins: a group of bands is multiplied with the bins that it reaches only.
-        self.reach = [_reach(filters[i : i + BANDS]) for i in range(0, config.n_mels, BANDS)]
+        groups = [slice(first, first + BANDS) for first in range(0, config.n_mels, BANDS)]
+        self.reach = [(group, *_reach(filters[group])) for group in groups]
         shape = (config.channels, config.n_mels, 1)
         self.register_buffer("mean", torch.zeros(shape))  # saved with the weights, see `fit`
         self.register_buffer("deviation", torch.ones(shape))
@@ -186,11 +187,10 @@ class Frontend(nn.Module):
             return_complex=True,
         ).transpose(1, 2)  # (batch, frames, n_fft // 2 + 1), as it lies in memory
         power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
-        groups = self.filters.split(BANDS)
         bands = torch.cat(
             [
-                nn.functional.linear(power[..., low:high], group[:, low:high])
-                for group, (low, high) in zip(groups, self.reach, strict=True)
+                nn.functional.linear(power[..., low:high], self.filters[band, low:high])
+                for band, low, high in self.reach
             ],
             2,
         ).transpose(1, 2)
