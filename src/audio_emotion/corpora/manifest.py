@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 from ..errors import CorpusError
@@ -29,9 +30,8 @@ def load(manifest: Path) -> Corpus:
             clips = [_clip(manifest, reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{manifest} cannot be read as CSV: {error}") from error
-    names = [clip.name for clip in clips]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(clip.name for clip in clips).items():
+        if count > 1:
             raise CorpusError(f"{manifest} lists {name} more than once")
     return Corpus(manifest.stem, tuple(clips))
 

@@ -41,12 +41,11 @@ def load(root: Path) -> Corpus:
         CorpusError: nothing there bears a RAVDESS name, or an archive is damaged.
     """
     archives = [root] if root.is_file() else sorted(root.glob("Audio_*_Actors_01-24.zip"))
-    found = list(_from_files(audio_files(root))) if root.is_dir() else []
+    files = audio_files(root) if root.is_dir() else []
     clips: dict[str, Clip] = {}
-    for clip in [*found, *_from_archives(archives)]:
+    for clip in [*_from_files(files), *_from_archives(archives)]:
         clips.setdefault(clip.name, clip)
-    unlabelled = audio_files(root) if root.is_dir() else []
-    skipped = tuple(str(path) for path in unlabelled if not matches(path.stem))
+    skipped = tuple(str(path) for path in files if not matches(path.stem))
     return Corpus("RAVDESS", tuple(clips.values()), LICENCE, CITATION, skipped)
 
 

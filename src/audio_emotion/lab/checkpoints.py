@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-import torch
 from lightning.pytorch.plugins.io import CheckpointIO
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -102,10 +101,3 @@ def _restore(node: Any, tensors: dict[str, Tensor]) -> Any:
     if "tuple" in node:
         return tuple(_restore(value, tensors) for value in node["tuple"])
     return {_restore(k, tensors): _restore(v, tensors) for k, v in node["items"]}
-
-
-def same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two sets of weights are equal to the last bit."""
-    return first.keys() == second.keys() and all(
-        torch.equal(first[key], second[key]) for key in first
-    )
