@@ -9,9 +9,10 @@ import torch
 from audio_emotion.config import AugmentConfig
 from audio_emotion.lab.augment import (
     add_noise,
+    draw_mixup,
     draw_rendition,
     fix_length,
-    mixup,
+    mix,
     render,
     shift,
     spec_augment,
@@ -114,10 +115,13 @@ def test_spec_augment_masks_whole_bands_and_frames_no_wider_than_told() -> None:
     assert spec_augment(pictures, AugmentConfig()) is pictures
 
 
-def test_mixup_mixes_pictures_and_targets_alike() -> None:
+def test_mixup_mixes_everything_alike() -> None:
     torch.manual_seed(0)
     targets = torch.eye(8)
-    mixed, mixed_targets = mixup(targets[:, None, None, :].clone(), targets, alpha=0.5)
-    torch.testing.assert_close(mixed[:, 0, 0], mixed_targets)
-    torch.testing.assert_close(mixed_targets.sum(1), torch.ones(8))
-    assert mixup(mixed, targets, 0)[0] is mixed
+    share, partner = draw_mixup(8, alpha=0.5)
+    pictures = mix(targets[:, None, None, :].clone(), share, partner)
+    torch.testing.assert_close(pictures[:, 0, 0], mix(targets, share, partner))
+    torch.testing.assert_close(pictures.sum((1, 2, 3)), torch.ones(8))
+    assert sorted(partner.tolist()) == list(range(8))
+    share, partner = draw_mixup(8, alpha=0)
+    assert mix(targets, share, partner) is targets

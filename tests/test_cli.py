@@ -34,7 +34,9 @@ def predict(*arguments: object) -> list[dict[str, object]]:
     return rows
 
 
-@pytest.mark.parametrize("name", ["predict", "evaluate", "train", "export", "data", "download"])
+@pytest.mark.parametrize(
+    "name", ["predict", "evaluate", "train", "crossval", "export", "data", "download"]
+)
 def test_every_command_has_help_with_an_example(name: str) -> None:
     result = RUNNER.invoke(app, [name, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import soundfile
 from sklearn.metrics import accuracy_score, f1_score
 
 from audio_emotion import Classifier
@@ -16,6 +17,7 @@ from audio_emotion.corpora.split import read_split
 from audio_emotion.errors import CorpusError, OutputError
 from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.evaluation.report import as_html, as_markdown, write_report
+from conftest import RATE, voice
 from test_model import model as model
 from test_model import run as run
 from test_train import pytestmark as pytestmark
@@ -48,11 +50,41 @@ def test_another_corpus_has_no_test_part_of_this_model(
     shutil.copytree(ravdess, tmp_path / "copy")
     next((tmp_path / "copy").rglob("*.wav")).unlink()
     changed = load_corpus(tmp_path / "copy")
-    with pytest.raises(CorpusError, match=r"is not the one model\.onnx was made with"):
+    with pytest.raises(CorpusError, match=r"of the \d+ clips in the train part of model\.onnx"):
         evaluate(Classifier(model), changed, "train")
-    assert (
-        "not the one the model was trained on" in evaluate(Classifier(model), changed)["protocol"]
-    )
+
+
+def test_what_the_model_heard_is_known_under_any_name(
+    model: Path, run: Path, ravdess: Path, tmp_path: Path
+) -> None:
+    parts = read_split(run / "split.csv")
+    clips = load_corpus(ravdess).clips
+    for part, words in [("train", "1 of these 2 clips were trained on"), ("val", "flatter"),
+                        ("test", "none of these clips was trained on")]:  # fmt: skip
+        folder = tmp_path / part / "sad"
+        folder.mkdir(parents=True)
+        clip = next(clip for clip in clips if parts[clip.name] == part)
+        shutil.copy(clip.path, folder / "renamed.wav")
+        soundfile.write(folder / "new.wav", voice(), RATE)
+        assert words in evaluate(Classifier(model), load_corpus(tmp_path / part))["protocol"]
+
+
+def test_a_corpus_with_fewer_labels_can_be_answered_among_them(
+    model: Path, ravdess: Path, tmp_path: Path
+) -> None:
+    for number, label in enumerate(["sad", "happy"]):
+        (tmp_path / "two" / label).mkdir(parents=True)
+        soundfile.write(tmp_path / "two" / label / "a.wav", voice(pitch=100 + 90 * number), RATE)
+    two = load_corpus(tmp_path / "two")
+    result = evaluate(Classifier(model), two, shared=True)
+    assert result["labels"] == ["happy", "sad"]
+    assert {row["answer"] for row in result["predictions"]} <= {"happy", "sad"}
+    assert "never as neutral or calm" in result["protocol"]
+    for row in result["predictions"]:
+        assert sum(row["probabilities"].values()) == pytest.approx(1)
+    shutil.rmtree(tmp_path / "two" / "sad")
+    with pytest.raises(CorpusError, match="among one label every answer is right"):
+        evaluate(Classifier(model), load_corpus(tmp_path / "two"), shared=True)
 
 
 def test_an_unknown_part_and_an_unreadable_clip(model: Path, ravdess: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from audio_emotion import resample
-from audio_emotion.config import FrontendConfig
+from audio_emotion.config import FrontendConfig, load_config
 from audio_emotion.lab.frontend import Frontend, dct_matrix, hz_to_mel, mel_filters, mel_to_hz
 
 CONFIG = FrontendConfig()
@@ -24,7 +24,11 @@ def tone(hertz: float, seconds: float = 3.5, amplitude: float = 0.5) -> torch.Te
 
 def placed(recording: tuple[np.ndarray, int]) -> tuple[Frontend, torch.Tensor]:
     frontend = Frontend(CONFIG)
-    return frontend, frontend.place(torch.from_numpy(resample(*recording, RATE))[None])
+    return frontend, place(frontend, torch.from_numpy(resample(*recording, RATE))[None])
+
+
+def place(frontend: Frontend, waveform: torch.Tensor) -> torch.Tensor:
+    return frontend.place(waveform, *frontend.extent(waveform))
 
 
 def test_mel_agrees_with_librosa(recording: tuple[np.ndarray, int]) -> None:
@@ -75,7 +79,7 @@ def test_a_tone_is_loudest_in_the_band_around_it(hertz: float) -> None:
 def test_gain_changes_nothing() -> None:
     frontend = Frontend(CONFIG)
     signal = tone(440) + 0.1 * torch.randn(1, CONFIG.window, generator=torch.manual_seed(0))
-    torch.testing.assert_close(frontend(signal), frontend(signal / 100), atol=0.01, rtol=0)
+    torch.testing.assert_close(frontend(signal)[0], frontend(signal / 100)[0], atol=0.01, rtol=0)
 
 
 def test_ten_times_weaker_tone_is_twenty_decibels_lower() -> None:
@@ -102,18 +106,18 @@ def test_placement_puts_the_voice_where_it_should() -> None:
     quiet = torch.zeros(1, 30 * 2048)
     clip = torch.cat([quiet, voiced, quiet], 1)
     for placement, expected in [("center", CONFIG.window / 2), ("start", 0)]:
-        window = Frontend(CONFIG.model_copy(update={"placement": placement})).place(clip)
+        window = place(Frontend(CONFIG.model_copy(update={"placement": placement})), clip)
         assert window.shape == (1, CONFIG.window)
         where = window[0].nonzero()[:, 0].float()
         found = where.mean() if placement == "center" else where.min()
         assert found.item() == pytest.approx(expected, abs=2048)
-    repeated = Frontend(CONFIG.model_copy(update={"placement": "repeat"})).place(clip)
+    repeated = place(Frontend(CONFIG.model_copy(update={"placement": "repeat"})), clip)
     assert repeated.mean() > 0.7
 
 
 def test_a_long_clip_loses_both_ends_alike() -> None:
     clip = torch.linspace(0.5, 1, 2 * CONFIG.window)[None]
-    window = Frontend(CONFIG).place(clip)[0]
+    window = place(Frontend(CONFIG), clip)[0]
     quarter = CONFIG.window // 2
     torch.testing.assert_close(
         window, clip[0, quarter : quarter + CONFIG.window], atol=1e-2, rtol=0
@@ -123,15 +127,18 @@ def test_a_long_clip_loses_both_ends_alike() -> None:
 def test_silence_and_a_single_sample_give_finite_pictures() -> None:
     frontend = Frontend(CONFIG)
     for samples in (1, 100, CONFIG.window):
-        pictures = frontend(torch.zeros(1, samples))
+        pictures, counted = frontend(torch.zeros(1, samples))
+        assert counted.all()
         assert pictures.shape == (1, 2, 128, 151)
         assert pictures.isfinite().all()
 
 
-@pytest.mark.parametrize(("features", "channels"), [("mel", 1), ("mfcc", 1), ("both", 2)])
+@pytest.mark.parametrize(
+    ("features", "channels"), [("mel", 1), ("mfcc", 1), ("both", 2), ("contrast", 2)]
+)
 def test_features_choose_the_channels(features: str, channels: int) -> None:
     config = CONFIG.model_copy(update={"features": features})
-    assert Frontend(config)(tone(440)).shape[1] == config.channels == channels
+    assert Frontend(config)(tone(440))[0].shape[1] == config.channels == channels
 
 
 def test_fitted_rows_have_zero_mean_and_unit_deviation() -> None:
@@ -139,12 +146,51 @@ def test_fitted_rows_have_zero_mean_and_unit_deviation() -> None:
     clips = [torch.randn(RATE, generator=generator) * torch.rand(1) for _ in range(4)]
     frontend = Frontend(CONFIG)
     frontend.fit(clips)
-    rows = torch.cat([frontend(clip[None])[0] for clip in clips], 2)
+    rows = torch.cat([frontend(clip[None])[0][0] for clip in clips], 2)
     torch.testing.assert_close(rows.mean(2), torch.zeros(2, 128), atol=1e-3, rtol=0)
     torch.testing.assert_close(rows.std(2, correction=0), torch.ones(2, 128), atol=1e-2, rtol=0)
 
 
 def test_per_clip_normalisation_is_of_each_channel() -> None:
-    pictures = Frontend(CONFIG.model_copy(update={"normalization": "clip"}))(tone(440))
+    pictures, _ = Frontend(CONFIG.model_copy(update={"normalization": "clip"}))(tone(440))
     torch.testing.assert_close(pictures.mean((2, 3)), torch.zeros(1, 2), atol=1e-4, rtol=0)
     torch.testing.assert_close(pictures.std((2, 3)), torch.ones(1, 2), atol=1e-2, rtol=0)
+
+
+VOICE = load_config("voice").frontend
+
+
+def voiced(seconds: float, quiet: float) -> torch.Tensor:
+    """Noise of some seconds between zeros, at the rate of `VOICE`."""
+    noise = torch.randn(round(seconds * VOICE.sampling_rate), generator=torch.manual_seed(0))
+    zeros = torch.zeros(round(quiet * VOICE.sampling_rate))
+    return torch.cat([zeros, noise, zeros])[None]
+
+
+def test_masked_frames_are_zero_and_the_others_those_of_the_voice() -> None:
+    frontend = Frontend(VOICE)
+    pictures, counted = frontend(voiced(1.0, 0.5))
+    hop_dur = VOICE.hop_length / VOICE.sampling_rate
+    assert counted.sum().item() * hop_dur == pytest.approx(1.0, abs=0.2)  # trimmed by frames
+    assert not pictures[..., ~counted[0]].any()
+    assert pictures[..., counted[0]].abs().mean() > 1
+
+
+def test_contrast_has_no_mean_over_the_voice_so_an_equaliser_changes_nothing() -> None:
+    frontend = Frontend(VOICE)
+    bands = torch.rand(1, 50, VOICE.n_mels, generator=torch.manual_seed(0)) + 0.1
+    length = torch.tensor([[49 * VOICE.hop_length]])
+    gain = torch.linspace(0.5, 2, VOICE.n_mels)
+    plain, equalised = (frontend.channels(b, length)[0][:, 1] for b in (bands, bands * gain))
+    torch.testing.assert_close(plain, equalised, atol=1e-4, rtol=0)
+    torch.testing.assert_close(plain.mean(2), torch.zeros(1, VOICE.n_mels), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("semitones", [-3, 2])
+def test_a_warped_bank_hears_another_pitch(semitones: float) -> None:
+    factor = 2 ** (semitones / 12)
+    edges = mel_to_hz(np.linspace(0, hz_to_mel(np.array(8000)), 66))
+    power = torch.zeros(513)
+    power[64] = 1  # 1000 Hz
+    band = (torch.from_numpy(mel_filters(16_000, 1024, 64, factor)) @ power).argmax().item()
+    assert edges[band] <= 1000 * factor <= edges[band + 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -20,10 +21,11 @@ from audio_emotion.corpora import load_corpus
 from audio_emotion.errors import CorpusError, TrainingError
 from audio_emotion.lab import checkpoints
 from audio_emotion.lab.cache import SignalCache
-from audio_emotion.lab.data import EpochSampler, Item
+from audio_emotion.lab.data import Batch, EpochSampler, Item
+from audio_emotion.lab.export import load_model
 from audio_emotion.lab.history import COLUMNS
 from audio_emotion.lab.module import EmotionModule
-from audio_emotion.lab.train import class_weights, stored_config, train
+from audio_emotion.lab.train import best_of, class_weights, load_weights, stored_config, train
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -168,14 +170,31 @@ def test_too_few_clips_are_refused(tmp_path: Path, wav: Path) -> None:
 def test_loss_is_pytorchs_for_whole_targets() -> None:
     config = tiny("train.label_smoothing=0.1")
     factors = torch.tensor([1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0])
-    module = EmotionModule(config, factors)
+    module = EmotionModule(config, factors[None])
     logits, labels = torch.randn(16, 8), torch.arange(16) % 8
     smoothed = torch.nn.functional.one_hot(labels, 8).float()
     per_clip = torch.nn.functional.cross_entropy(
         logits, labels, label_smoothing=0.1, reduction="none"
     )
     expected = (per_clip * factors[labels]).sum() / factors[labels].sum()
-    torch.testing.assert_close(module._loss(logits, smoothed), expected)
+    everything = torch.ones(16, 8, dtype=torch.bool)
+    torch.testing.assert_close(
+        module._loss(logits, smoothed, factors[labels], everything), expected
+    )
+
+
+def test_labels_that_a_corpus_lacks_are_out_of_its_loss() -> None:
+    factors = torch.ones(2, 8)
+    factors[1, [1, 7]] = 0
+    module = EmotionModule(tiny("train.label_smoothing=0.1"), factors)
+    labels = torch.tensor([0, 3, 6])
+    batch = Batch(torch.zeros(3, 9), labels, torch.ones(3, dtype=torch.long))
+    logits = torch.randn(3, 8)
+    kept = [0, 2, 3, 4, 5, 6]
+    expected = torch.nn.functional.cross_entropy(
+        logits[:, kept], torch.tensor([kept.index(int(n)) for n in labels]), label_smoothing=0.1
+    )
+    torch.testing.assert_close(module._loss(logits, *module._targets(batch)), expected)
 
 
 def test_class_weights_as_scikit_learn(ravdess: Path) -> None:
@@ -184,19 +203,69 @@ def test_class_weights_as_scikit_learn(ravdess: Path) -> None:
     labels = np.array([int(clip.label) for clip in clips])
     expected = compute_class_weight("balanced", classes=np.arange(8), y=labels)
     found = class_weights(tiny("train.class_weights=balanced"), items)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert class_weights(tiny(), items).tolist() == pytest.approx([1.3, 1, 2, 3.5, 1, 1.5, 2, 1])
-    assert class_weights(tiny("train.class_weights=none"), items).tolist() == [1.0] * 8
+    np.testing.assert_allclose(found, expected[None], rtol=1e-6)
+    root = class_weights(tiny("train.class_weights=root"), items)
+    np.testing.assert_allclose(root, np.sqrt(expected)[None], rtol=1e-6)
+    (source,) = class_weights(tiny(), items).tolist()
+    assert source == pytest.approx([1.3, 1, 2, 3.5, 1, 1.5, 2, 1])
+    assert class_weights(tiny("train.class_weights=none"), items).tolist() == [[1.0] * 8]
+
+
+def test_a_label_that_only_another_corpus_has_weighs_nothing(ravdess: Path) -> None:
+    clips = load_corpus(ravdess).clips
+    calm = [clip for clip in clips if clip.label.label == "calm"]
+    others = [clip for clip in clips if clip.label.label != "calm"]
+    items = [Item(c, "0" * 64, "train", 0) for c in clips] + [
+        Item(c, "0" * 64, "train", 1) for c in others
+    ]
+    weights = class_weights(tiny("train.class_weights=none"), items)
+    assert weights.tolist() == [[1.0] * 8, [1.0, 0.0, *[1.0] * 6]]
+    nobody = [item for item in items if item.clip not in calm]
+    assert class_weights(tiny("train.class_weights=none"), nobody).all()
 
 
 def test_sampler_deals_every_clip_once_over_the_ranks() -> None:
-    dealt = [list(EpochSampler(10, seed=1, rank=rank, ranks=2)) for rank in range(2)]
+    dealt = [list(EpochSampler([0] * 10, seed=1, rank=rank, ranks=2)) for rank in range(2)]
     assert sorted(item for rank in dealt for _, item in rank) == list(range(10))
-    sampler = EpochSampler(10, seed=1)
+    sampler = EpochSampler([0] * 10, seed=1)
     first = list(sampler)
     sampler.set_epoch(1)
     assert [item for _, item in sampler] != [item for _, item in first]
     assert {epoch for epoch, _ in sampler} == {1}
+
+
+def test_sampler_draws_some_of_further_corpora_anew_in_each_epoch() -> None:
+    sampler = EpochSampler([0] * 10 + [1] * 90, seed=1, further=0.5)
+    epochs = []
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        items = [item for _, item in sampler]
+        assert len(items) == len(sampler) == 15
+        assert sorted(items)[:10] == list(range(10))
+        epochs.append({item for item in items if item >= 10})
+    assert len(epochs[0]) == len(epochs[1]) == 5
+    assert epochs[0] != epochs[1]
+    assert len(EpochSampler([0] * 10 + [1] * 90, seed=1)) == 100
+
+
+def test_the_running_mean_is_kept_judged_and_resumed(ravdess: Path, tmp_path: Path) -> None:
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    train(load_corpus(ravdess), tiny("train.epochs=1", "train.average=0.9"), tmp_path / "run",
+          trainer_options=options)  # fmt: skip
+    state = weights(tmp_path / "run")
+    name = "classifier.3.weight"
+    assert not torch.equal(state[f"average.{name}"], state[f"network.{name}"])
+    judged = load_model(tmp_path / "run").network.state_dict()[name]
+    assert torch.equal(judged, state[f"average.{name}"])
+    plain = EmotionModule(tiny())  # a run without a mean can start from one with it
+    load_weights(best_of(tmp_path / "run"), plain)
+    assert torch.equal(plain.network.state_dict()[name], judged)
+
+
+def test_voices_that_were_calibrated_are_in_the_run(finished: Path) -> None:
+    found = json.loads((finished / "calibration.json").read_text())
+    assert found["temperature"] > 0
+    assert found["clips"] == json.loads((finished / "data.json").read_text())["clips"]["val"]
 
 
 def test_checkpoint_round_trip_keeps_types(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class Prediction:
 
     probabilities: dict[str, float]  # by label, in the model's order; they sum to 1
     duration: float  # s of the recording
+    threshold: float = 1.0  # confidence from which the model is to be trusted
 
     @property
     def ranking(self) -> list[str]:
@@ -48,6 +49,14 @@ class Prediction:
     def confidence(self) -> float:
         """Its probability, in [0, 1]."""
         return self.probabilities[self.label]
+
+    @property
+    def confident(self) -> bool:
+        """Whether answers of this confidence were right often enough on validation clips.
+
+        How often is `target_accuracy` in the model's calibration; without one nothing is confident.
+        """
+        return self.confidence >= self.threshold
 
 
 class Classifier:
@@ -77,6 +86,8 @@ class Classifier:
         self.labels: tuple[str, ...] = tuple(json.loads(self.metadata["labels"]))
         self.sampling_rate = int(self.metadata["sampling_rate"])
         self.win_dur = float(self.metadata["win_dur"])
+        self.calibration: dict[str, Any] = json.loads(self.metadata.get("calibration", "{}"))
+        self.threshold = float(self.calibration.get("threshold", 1.0))
 
     def __call__(self, signal: npt.ArrayLike, sampling_rate: int) -> Prediction:
         """The emotion of a mono signal.
@@ -96,7 +107,7 @@ class Classifier:
         heard = resample(mono, sampling_rate, self.sampling_rate)
         mean = self._hear(heard).mean(0, dtype=np.float64)
         probabilities = dict(zip(self.labels, (mean / mean.sum()).tolist(), strict=True))
-        return Prediction(probabilities, len(mono) / sampling_rate)
+        return Prediction(probabilities, len(mono) / sampling_rate, self.threshold)
 
     def file(self, source: Source, *, max_dur: float = MAX_DUR) -> Prediction:
         """The emotion of a recording: a path, the bytes of a file, or a binary file.

@@ -34,11 +34,14 @@ class FrontendConfig(_Section):
     win_dur: float = Field(3.5, gt=0.1, le=30)  # s of audio the network sees
     trim_db: float = Field(35, gt=0, le=120)  # dB below the loudest frame that count as silence
     placement: Literal["center", "start", "repeat"] = "center"  # of a clip in its window
+    # Frames outside the voice are zero, and kept out of statistics and of the network's averages.
+    mask: bool = False
     n_fft: int = Field(2048, ge=64, le=8192)  # samples
     hop_length: int = Field(512, ge=16)  # samples
     n_mels: int = Field(128, ge=32, le=256)
     top_db: float = Field(80, gt=0, le=120)  # dB kept below the loudest cell
-    features: Literal["mel", "mfcc", "both"] = "both"
+    # `contrast`: the mel bands, and again with each band's mean over the clip removed.
+    features: Literal["mel", "mfcc", "both", "contrast"] = "both"
     # Zero mean and unit deviation: of each row, by the training part's statistics, or of each
     # channel of each clip, by its own.
     normalization: Literal["corpus", "clip"] = "corpus"
@@ -51,7 +54,13 @@ class FrontendConfig(_Section):
     @property
     def channels(self) -> int:
         """Pictures stacked for the network."""
-        return 2 if self.features == "both" else 1
+        return 1 if self.features in {"mel", "mfcc"} else 2
+
+    @model_validator(mode="after")
+    def _mask_needs_an_end(self) -> Self:
+        if self.mask and self.placement == "repeat":
+            raise ValueError("mask and placement 'repeat' contradict: a repeated clip has no end")
+        return self
 
     @model_validator(mode="after")
     def _frames_overlap(self) -> Self:
@@ -79,6 +88,14 @@ class AugmentConfig(_Section):
     noise_p: float = Field(0.5, ge=0, le=1)
     renditions: int = Field(8, ge=0, le=64)  # pitched and stretched copies kept; 0: ever new
     shift_dur: float = Field(0, ge=0, le=3)  # s, largest circular shift in the window
+    crop_dur: float = Field(0, ge=0, le=30)  # s of voice that a step looks at most; 0: the window
+    margin_dur: float = Field(0, ge=0, le=2)  # s, most of the quiet at either end that is kept
+    spectral_p: float = Field(0, ge=0, le=1)  # of each of the following, see `lab/spectral.py`
+    warp_semitones: float = Field(3, ge=0, le=12)  # largest scaling of the frequency axis
+    tempo: float = Field(0.18, ge=0, le=0.5)  # largest logarithm of the scaling of the time axis
+    equalizer_db: float = Field(4, ge=0, le=20)  # deviation of a smooth random equaliser's terms
+    reverb_dur: float = Field(1, ge=0.1, le=5)  # s, longest time for an echo to fall by 60 dB
+    least_snr: float = Field(5, ge=-10, le=60)  # dB, voice over coloured noise
     freq_mask: int = Field(0, ge=0)  # SpecAugment: widest band masked, in mel bands
     time_mask: int = Field(0, ge=0)  # SpecAugment: longest stretch masked, in frames
     masks: int = Field(2, ge=1, le=8)  # SpecAugment: masks along each axis
@@ -86,11 +103,18 @@ class AugmentConfig(_Section):
 
 
 class NetworkConfig(_Section):
-    """`DeepAudioEmotionCNN`."""
+    """`DeepAudioEmotionCNN`, the reference, or `VoiceResNet`, small and fast."""
 
-    width: float = Field(1.0, gt=0, le=4)  # times 64-128-256-512-512 channels
-    dropout: float = Field(0.3, ge=0, le=0.9)  # between the fully connected layers
-    block_dropout: float = Field(0, ge=0, le=0.9)  # of whole maps, after each block
+    kind: Literal["cnn", "resnet"] = "cnn"
+    width: float = Field(1.0, gt=0, le=4)  # times the channels of the kind
+    dropout: float = Field(0.3, ge=0, le=0.9)  # between, or before, the fully connected layers
+    block_dropout: float = Field(0, ge=0, le=0.9)  # of whole maps, after each block of `cnn`
+
+    @model_validator(mode="after")
+    def _block_dropout_has_blocks(self) -> Self:
+        if self.kind == "resnet" and self.block_dropout:
+            raise ValueError("block_dropout is a setting of kind 'cnn'; leave it 0 for 'resnet'")
+        return self
 
 
 class TrainConfig(_Section):
@@ -107,9 +131,13 @@ class TrainConfig(_Section):
     lr: float = Field(5e-4, gt=0, le=1)
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     warmup: float = Field(0.2, gt=0, lt=1)  # share of the steps of one-cycle that rise
-    weight_decay: float = Field(0, ge=0)
+    weight_decay: float = Field(0, ge=0)  # decoupled from the rate's gradient step, as AdamW
+    gradient_clip: float = Field(0, ge=0)  # largest norm of a step's gradient; 0: any
+    average: float = Field(0, ge=0, lt=1)  # decay of the weights' running mean; 0: none kept
+    # Clips of further corpora that an epoch hears, for each clip of the first; 0: all of them.
+    further: float = Field(0, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
-    class_weights: Literal["source", "balanced", "none"] | tuple[float, ...] = "source"
+    class_weights: Literal["source", "balanced", "root", "none"] | tuple[float, ...] = "source"
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
     workers: int = Field(1, ge=0)  # processes that decode and augment
 
@@ -153,6 +181,31 @@ class Config(_Section):
     network: NetworkConfig = NetworkConfig()
     train: TrainConfig = TrainConfig()
     split: SplitConfig = SplitConfig()
+
+    @model_validator(mode="after")
+    def _spectral_knows_where_the_voice_is(self) -> Self:
+        frontend = self.frontend
+        needs_mask = self.augment.spectral_p or self.augment.crop_dur or self.augment.margin_dur
+        if needs_mask and not (frontend.mask and frontend.placement == "start"):
+            raise ValueError(
+                "augment.spectral_p, crop_dur and margin_dur change how long the voice is: they "
+                "need frontend.mask true and frontend.placement start"
+            )
+        if self.augment.crop_dur > frontend.win_dur:
+            raise ValueError(
+                f"augment.crop_dur {self.augment.crop_dur} s is longer than the window of "
+                f"{frontend.win_dur} s; shorten it, or leave it 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _coarse_needs_cnn(self) -> Self:
+        if self.network.kind == "resnet" and self.train.coarse_epochs:
+            raise ValueError(
+                "train.coarse_epochs is for network.kind cnn; set it to 0 for resnet, which "
+                "shrinks its pictures itself"
+            )
+        return self
 
     @model_validator(mode="after")
     def _masks_fit(self) -> Self:

@@ -8,6 +8,7 @@ import typer
 
 from ..errors import AudioEmotionError, StoppedError
 from ..version import __version__
+from .crossval import crossval
 from .data import data
 from .download import download
 from .evaluate import evaluate
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (predict, evaluate, train, export, data, download):
+for command in (predict, evaluate, train, crossval, export, data, download):
     app.command()(command)
 
 

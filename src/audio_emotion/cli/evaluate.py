@@ -22,6 +22,10 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="train, val or test of the model's own split, or all.")
     ] = "all",
+    shared: Annotated[
+        bool,
+        typer.Option("--shared-labels", help="Answer only among the labels that the corpus has."),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html, report.md and report.json.")
     ] = None,
@@ -29,16 +33,19 @@ def evaluate(
 ) -> None:
     """Score a model on a corpus, by the path that users take.
 
-    Accuracy, macro F1, UAR with bootstrap intervals, each emotion, the confusion matrix, and the
-    source system's published figures beside them.
+    Accuracy, macro F1, UAR with bootstrap intervals, each emotion, the confusion matrix,
+    calibration, groups of speakers, the most confident mistakes, and published figures where the
+    protocol is the same.
 
     Example:
 
       audio-emotion evaluate model.onnx RAVDESS --split test --out report
+
+      audio-emotion evaluate model.onnx CREMA-D --shared-labels
     """
     if out:
         refuse_overwrite(out, force)
-    result = judge(Classifier(model), load_corpus(data), split, progress=_progress)
+    result = judge(Classifier(model), load_corpus(data), split, _progress, shared=shared)
     if out:
         write_report(result, out, force)
     typer.echo(as_markdown(result), nl=False)

@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 
 from ..config import available, load_config
-from ..corpora import load_corpus
+from ..corpora import load_corpora
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="Corpus: a folder, a zip archive or a CSV manifest.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(help="Corpus: folder, zip archive or CSV manifest; again for further ones."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     config: Annotated[
         str, typer.Option(help=f"One of {', '.join(available())}, or a YAML file.")
@@ -47,7 +50,7 @@ def train(
       audio-emotion train --data MINE --out runs/mine --config fine --init runs/half
     """
     settings = load_config(config, set_)
-    corpus = load_corpus(data)
+    corpus = load_corpora(data)
     from ..lab import train as training
 
     options = {

@@ -14,6 +14,6 @@ download  fetch, verify and unpack
 
 from .clip import Clip
 from .corpus import Corpus
-from .find import load_corpus
+from .find import load_corpora, load_corpus
 
-__all__ = ["Clip", "Corpus", "load_corpus"]
+__all__ = ["Clip", "Corpus", "load_corpora", "load_corpus"]

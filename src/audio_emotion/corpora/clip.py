@@ -28,6 +28,12 @@ class Clip:
     statement: str | None = None
     repetition: int | None = None
     part: str | None = None  # train, val or test where the corpus says so
+    corpus: str = ""  # name of the corpus, set by it
+
+    @property
+    def voice(self) -> str | None:
+        """The speaker, told apart from speakers of other corpora; None where none is stated."""
+        return f"{self.corpus}/{self.speaker}" if self.speaker else None
 
     def content(self) -> bytes:
         """The bytes of the file.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import AudioError, CorpusError
@@ -18,6 +18,8 @@ AUDIO_ENDINGS = frozenset(
     )
 )
 
+SHORT = 8  # hexadecimal digits of a digest that a model file keeps of each clip
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -28,15 +30,39 @@ class Corpus:
     licence: str = "unknown: ask the corpus' owner"
     citation: str = ""
     skipped: tuple[str, ...] = field(default=())  # audio files that carry no label
+    members: tuple[str, ...] = ()  # names of the corpora that were joined, the main one first
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "clips", tuple(sorted(self.clips, key=lambda clip: clip.name)))
+        object.__setattr__(self, "members", self.members or (self.name,))
+        named = (clip if clip.corpus else replace(clip, corpus=self.name) for clip in self.clips)
+        object.__setattr__(self, "clips", tuple(sorted(named, key=lambda clip: clip.name)))
         if not self.clips:
             raise CorpusError(f"{self.name}: no labelled recording found")
 
     def digests(self) -> list[str | None]:
         """SHA-256 of each clip's file, None for one that cannot be read."""
         return [_digest_or_none(clip) for clip in self.clips]
+
+
+def join(corpora: Sequence[Corpus]) -> Corpus:
+    """Several corpora as one; each clip's name begins with its corpus' when there are several.
+
+    Raises:
+        CorpusError: two of them have the same name.
+    """
+    if len(corpora) == 1:
+        return corpora[0]
+    names = [corpus.name for corpus in corpora]
+    if len(set(names)) < len(names):
+        raise CorpusError(f"two corpora have one name among {', '.join(names)}: rename a folder")
+    return Corpus(
+        " + ".join(names),
+        tuple(replace(c, name=f"{c.corpus}/{c.name}") for corpus in corpora for c in corpus.clips),
+        "; ".join(f"{corpus.name}: {corpus.licence}" for corpus in corpora),
+        "; ".join(corpus.citation for corpus in corpora if corpus.citation),
+        tuple(path for corpus in corpora for path in corpus.skipped),
+        tuple(names),
+    )
 
 
 def duplicates(clips: Iterable[Clip], digests: Iterable[str | None]) -> list[list[str]]:
@@ -52,6 +78,20 @@ def fingerprint(digests: Iterable[str | None]) -> str:
     """One SHA-256 for a set of clips, whatever their names and order."""
     present = sorted(digest for digest in digests if digest is not None)
     return hashlib.sha256("\n".join(present).encode()).hexdigest()
+
+
+def shorten(digest: str) -> str:
+    """The beginning of a digest: enough to tell the clips of any corpus apart."""
+    return digest[:SHORT]
+
+
+def heard(short_digests: str) -> set[str]:
+    """The set that was written as one text of short digests.
+
+    >>> sorted(heard("0123456789abcdef"))
+    ['01234567', '89abcdef']
+    """
+    return {short_digests[at : at + SHORT] for at in range(0, len(short_digests), SHORT)}
 
 
 def audio_files(root: Path) -> list[Path]:

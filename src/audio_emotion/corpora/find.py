@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
 from ..errors import CorpusError
 from . import crema_d, folder, manifest, ravdess
-from .corpus import Corpus, audio_files
+from .corpus import Corpus, audio_files, join
 
 KINDS = (
     "RAVDESS (its folders or its zip archives), CREMA-D, a folder for each emotion, "
@@ -37,6 +38,15 @@ def load_corpus(path: str | PathLike[str]) -> Corpus:
     if folder.matches(root):
         return folder.load(root)
     raise CorpusError(f"{root} holds {len(stems)} recordings in no known layout: give {KINDS}")
+
+
+def load_corpora(paths: Iterable[str | PathLike[str]]) -> Corpus:
+    """The corpora at `paths` as one, the main one first.
+
+    Raises:
+        CorpusError: as `load_corpus`, or two have one name.
+    """
+    return join([load_corpus(path) for path in paths])
 
 
 def _load_file(path: Path) -> Corpus:

@@ -4,108 +4,113 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..classifier import Classifier, Prediction
-from ..config import make_config
+from ..classifier import Classifier
 from ..corpora import Clip, Corpus
-from ..corpora.corpus import fingerprint
-from ..corpora.split import parts_of
+from ..corpora.corpus import heard, shorten
 from ..errors import AudioError, CorpusError
-from . import metrics
+from .analysis import Row, analyse, restrict
 
 PARTS = ("train", "val", "test", "all")
 Progress = Callable[[Sequence[Clip]], Iterable[Clip]]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A clip and what the model made of it."""
-
-    clip: Clip
-    prediction: Prediction
-
-
 def evaluate(
-    classifier: Classifier, corpus: Corpus, part: str = "all", progress: Progress = iter
+    classifier: Classifier,
+    corpus: Corpus,
+    part: str = "all",
+    progress: Progress = iter,
+    *,
+    shared: bool = False,
 ) -> dict[str, Any]:
-    """Scores of `classifier` on a part of `corpus`.
+    """Figures about `classifier` on a part of `corpus`.
 
     Args:
         classifier: the model, as users run it.
         corpus: labelled clips.
         part: `train`, `val` or `test` of the split that the model was trained with, or `all`.
         progress: wraps the clips, to show how far it is.
+        shared: answer among the labels that the corpus has, and only those.
 
     Returns:
         Plain values, ready for JSON; see `report` for what reads them.
 
     Raises:
-        CorpusError: the part is not the one the model's metadata name, nothing is readable, or the
-            corpus has labels that the model does not know.
+        CorpusError: the model knows no such part of this corpus, nothing is readable, the corpus
+            has labels that the model does not know, or shares fewer than two with it.
     """
     clips, protocol = select(classifier, corpus, part)
-    unknown = sorted({clip.label.label for clip in clips} - set(classifier.labels))
-    if unknown:
-        raise CorpusError(f"{classifier.path} does not know the label {', '.join(unknown)}")
-    judged, errors = _judge(classifier, progress(clips))
-    if not judged:
+    labels = answerable(classifier, clips, shared)
+    rows, errors = judge(classifier, progress(clips))
+    if not rows:
         raise CorpusError(f"none of the {len(clips)} clips could be read; first: {errors[0]}")
-    labels = list(classifier.labels)
-    truth = [labels.index(entry.clip.label.label) for entry in judged]
-    answers = [labels.index(entry.prediction.label) for entry in judged]
+    if shared:
+        rows = restrict(rows, labels)
+        protocol += _mapping(classifier.labels, labels)
     return {
         "model": classifier.path.name,
         "corpus": corpus.name,
         "part": part,
         "protocol": protocol,
-        "clips": len(judged),
-        "labels": labels,
-        "scores": _scores(truth, answers, len(labels)),
+        "protocol_name": _protocol_name(classifier) if part == "test" else "",
+        **analyse(rows, labels),
         "errors": errors,
-        "predictions": [_row(entry) for entry in judged],
+        "predictions": rows,
     }
+
+
+def answerable(classifier: Classifier, clips: Sequence[Clip], shared: bool) -> list[str]:
+    """The model's labels that answers are taken from.
+
+    Raises:
+        CorpusError: a clip's label is unknown to the model, or with `shared` fewer than two are
+            shared.
+    """
+    occurring = {clip.label.label for clip in clips}
+    unknown = sorted(occurring - set(classifier.labels))
+    if unknown:
+        raise CorpusError(f"{classifier.path} does not know the label {', '.join(unknown)}")
+    if not shared:
+        return list(classifier.labels)
+    labels = [label for label in classifier.labels if label in occurring]
+    if len(labels) < 2:
+        raise CorpusError(f"only {labels} is shared: among one label every answer is right")
+    return labels
 
 
 def select(classifier: Classifier, corpus: Corpus, part: str) -> tuple[list[Clip], str]:
     """Clips of `part`, and a sentence that says what a figure on them means.
 
-    The split is dealt again from the model's own configuration and must come out with the
-    fingerprint in its metadata: so a test part can hold no clip that was trained on.
+    The model's metadata hold the beginning of the SHA-256 of every clip it was trained, chosen and
+    tested with, so what it has heard is known whatever a clip is called here.
     """
     if part not in PARTS:
         raise CorpusError(f"there is no part {part!r}: choose one of {', '.join(PARTS)}")
-    digests = corpus.digests()
-    readable = [(c, d) for c, d in zip(corpus.clips, digests, strict=True) if d is not None]
-    config = make_config(json.loads(classifier.metadata["config"]), str(classifier.path))
-    parts = parts_of([c for c, _ in readable], [d for _, d in readable], config.split)
-    known = json.loads(classifier.metadata["training_data"])["fingerprint"]
-    dealt = {
-        name: [pair for pair, p in zip(readable, parts, strict=True) if p == name]
+    known = json.loads(classifier.metadata["training_data"])["digests"]
+    short = [shorten(digest or "") for digest in corpus.digests()]
+    of = {
+        name: [c for c, d in zip(corpus.clips, short, strict=True) if d in heard(known[name])]
         for name in PARTS[:3]
     }
-    same = {name: fingerprint(d for _, d in pairs) == known[name] for name, pairs in dealt.items()}
     if part == "all":
-        return list(corpus.clips), _protocol_of_all(same["train"])
-    if not same[part]:
+        return list(corpus.clips), _protocol_of_all(corpus, of["train"], of["val"])
+    clips = of[part]
+    if len(clips) < len(heard(known[part])) or not clips:
         raise CorpusError(
-            f"the {part} part of {corpus.name} here is not the one {classifier.path.name} was "
-            "made with: other clips, or another corpus; leave --split out to judge all of it"
+            f"{len(clips)} of the {len(heard(known[part]))} clips in the {part} part of "
+            f"{classifier.path.name} are in {corpus.name} here: other clips, or another corpus; "
+            "leave --split out to judge all of it"
         )
-    clips = [clip for clip, _ in dealt[part]]
-    if not clips:
-        raise CorpusError(f"{classifier.path.name} was trained without a {part} part")
-    return clips, _protocol(part, clips, [clip for clip, _ in dealt["train"]])
+    return clips, _protocol(part, clips, classifier)
 
 
-def _protocol(part: str, clips: Sequence[Clip], training: Sequence[Clip]) -> str:
+def _protocol(part: str, clips: Sequence[Clip], classifier: Classifier) -> str:
     if part != "test":
         return f"{part} part, used in training: says nothing about new clips"
-    speakers = {clip.speaker for clip in clips if clip.speaker}
-    known = speakers & {clip.speaker for clip in training}
+    trained = set(json.loads(classifier.metadata["training_data"])["speakers"]["train"])
+    speakers = {clip.voice for clip in clips if clip.voice}
+    known = speakers & trained
     if not speakers:
         return "held-out clips; their speakers are not stated"
     if not known:
@@ -116,49 +121,50 @@ def _protocol(part: str, clips: Sequence[Clip], training: Sequence[Clip]) -> str
     )
 
 
-def _protocol_of_all(trained_on: bool) -> str:
-    if trained_on:
-        return "whole corpus, including the clips the model was trained on: no measure of anything"
-    return "whole corpus; not the one the model was trained on"
+def _protocol_name(classifier: Classifier) -> str:
+    """Name of the protocol whose test part a model keeps, for figures published on the same."""
+    words: str = json.loads(classifier.metadata["training_data"])["protocol"]
+    return words.replace(",", " ").split()[0]
 
 
-def _judge(
-    classifier: Classifier, clips: Iterable[Clip]
-) -> tuple[list[Judged], list[dict[str, str]]]:
-    judged, errors = [], []
+def _protocol_of_all(corpus: Corpus, trained: Sequence[Clip], chosen: Sequence[Clip]) -> str:
+    total = len(corpus.clips)
+    if trained:
+        return f"{len(trained)} of these {total} clips were trained on: no measure of anything"
+    if chosen:
+        return f"{len(chosen)} of these {total} clips chose the weights: these figures flatter"
+    return "none of these clips was trained on"
+
+
+def _mapping(known: Sequence[str], labels: Sequence[str]) -> str:
+    dropped = [label for label in known if label not in labels]
+    if not dropped:
+        return ""
+    return f"; answered among the labels shared, never as {' or '.join(dropped)}"
+
+
+def judge(classifier: Classifier, clips: Iterable[Clip]) -> tuple[list[Row], list[dict[str, str]]]:
+    """A row for each clip, and the clips that could not be read."""
+    rows, errors = [], []
     for clip in clips:
         try:
-            judged.append(Judged(clip, classifier(*clip.read())))
+            prediction = classifier(*clip.read())
         except AudioError as error:
             errors.append({"clip": clip.name, "error": str(error)})
-    return judged, errors
-
-
-def _scores(truth: list[int], answers: list[int], classes: int) -> dict[str, Any]:
-    matrix = metrics.confusion_matrix(truth, answers, classes)
-    intervals = metrics.bootstrap_intervals(truth, answers, classes)
-    return {
-        **{
-            name: {"value": score(matrix), "interval": list(intervals[name])}
-            for name, score in metrics.SCORES.items()
-        },
-        "recall": _plain(metrics.recall(matrix)),
-        "precision": _plain(metrics.precision(matrix)),
-        "f1": _plain(metrics.f1(matrix)),
-        "support": matrix.sum(1).tolist(),
-        "confusion": matrix.tolist(),
-    }
-
-
-def _plain(values: metrics.Vector) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
-
-
-def _row(entry: Judged) -> dict[str, Any]:
-    return {
-        "clip": entry.clip.name,
-        "truth": entry.clip.label.label,
-        "answer": entry.prediction.label,
-        "confidence": entry.prediction.confidence,
-        "probabilities": entry.prediction.probabilities,
-    }
+            continue
+        facts = {
+            "corpus": clip.corpus, "speaker": clip.voice, "gender": clip.gender,
+            "channel": clip.channel, "intensity": clip.intensity, "statement": clip.statement,
+        }  # fmt: skip
+        rows.append(
+            {
+                "clip": clip.name,
+                "truth": clip.label.label,
+                "answer": prediction.label,
+                "confidence": prediction.confidence,
+                "probabilities": prediction.probabilities,
+                "confident": prediction.confident,
+            }
+            | facts
+        )
+    return rows, errors

@@ -6,6 +6,8 @@ were called j.  Averages over classes leave out classes that the truth does not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -75,21 +77,29 @@ def bootstrap_intervals(
     answers: npt.ArrayLike,
     classes: int,
     *,
+    clusters: Sequence[str] | None = None,
     resamples: int = 2000,
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of each of `SCORES` over clips drawn again with replacement.
 
-    Efron, 1979.  They tell how much a figure owes to the choice of these clips; they do not cover
-    another training seed, other speakers or other microphones.
+    Efron, 1979.  With `clusters`, one name a clip, whole clusters are drawn instead: clips of one
+    speaker rise and fall together, so intervals over single clips would be too narrow.  They tell
+    how much a figure owes to the choice of these clips or speakers; they do not cover another
+    training seed or other microphones.
     """
     rows, columns = np.asarray(truth), np.asarray(answers)
+    names = np.arange(len(rows)) if clusters is None else np.asarray(clusters)
+    _, member = np.unique(names, return_inverse=True)
+    units = member.max() + 1
+    counts = np.zeros((units, classes, classes), np.int64)  # a confusion matrix for each unit
+    np.add.at(counts, (member, rows, columns), 1)
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {name: [] for name in SCORES}
     for _ in range(resamples):
-        pick = rng.integers(len(rows), size=len(rows))
-        matrix = confusion_matrix(rows[pick], columns[pick], classes)
+        times = np.bincount(rng.integers(units, size=units), minlength=units)
+        matrix = np.tensordot(times, counts, 1)
         for name, score in SCORES.items():
             drawn[name].append(score(matrix))
     tails = [50 * (1 - level), 50 * (1 + level)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .metrics import Matrix, accuracy, macro_f1, recall
@@ -24,3 +26,58 @@ SOURCE_ACCURACY = accuracy(SOURCE_CONFUSION)  # 0.8248, published as 82.50 %
 SOURCE_MACRO_F1 = macro_f1(SOURCE_CONFUSION)  # published as 82.29 %
 SOURCE_RECALL = recall(SOURCE_CONFUSION)
 SOURCE_PROTOCOL = "stratified random 20 % of 2,452 clips, known speakers"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure, on the protocol it was published for."""
+
+    work: str
+    protocol: str  # as published
+    scores: str
+
+
+ON_RAVDESS_SPEECH = "RAVDESS speech, unseen actors"
+FIGURES = {  # by protocol, and what of RAVDESS is judged
+    ("random", "RAVDESS"): (
+        Figure(
+            "the source system, two-channel CNN",
+            SOURCE_PROTOCOL,
+            f"accuracy {100 * SOURCE_ACCURACY:.2f} %, macro F1 {100 * SOURCE_MACRO_F1:.2f} %",
+        ),
+    ),
+    ("emobox", "RAVDESS"): (
+        Figure(
+            "WavLM-base+ layers 4–7 frozen, logistic regression (pretrained)",
+            f"{ON_RAVDESS_SPEECH}, six folds",
+            "79.3 %",
+        ),
+    ),
+    ("luna-jimenez", "RAVDESS"): (
+        Figure(
+            "LSTM with attention, 47 k parameters, from scratch",
+            f"{ON_RAVDESS_SPEECH}, five folds",
+            "UAR 62.3 % mean, 65.2 % best",
+        ),
+        Figure(
+            "CNN / ResNet-SE on log-mel, from scratch",
+            f"{ON_RAVDESS_SPEECH}, five folds",
+            "UAR 39.2 / 46.4 %",
+        ),
+        Figure(
+            "CNN14 pretrained on AudioSet, fine-tuned",
+            f"{ON_RAVDESS_SPEECH}, by actor",
+            "UAR 76.6 %",
+        ),
+        Figure(
+            "wav2vec2 / XLS-R 317 M, fine-tuned (pretrained)",
+            f"{ON_RAVDESS_SPEECH}, five folds",
+            "81.8–82.3 %",
+        ),
+    ),
+}
+
+
+def figures_for(protocol: str, judged: str) -> tuple[Figure, ...]:
+    """Published figures on the same protocol and clips; none where there are none."""
+    return FIGURES.get((protocol, judged), ())

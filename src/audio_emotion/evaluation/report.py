@@ -1,14 +1,15 @@
 """An evaluation for people: Markdown for a repository, one HTML file for a browser or a printer.
 
-Tables carry their shading as colour *and* as numbers, so nothing is lost without the colour; the
-page needs no script, no network and no font of its own.
+Both are made of the same sections.  Every plot and shading stands beside the numbers it draws,
+so nothing is lost without the colour; the page needs no script, no network and no font of its own.
 """
 
 from __future__ import annotations
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,13 @@ import numpy as np
 from ..files import refuse_overwrite, write_text
 from ..labels import EMOTIONS
 from . import published
+from .analysis import COVERAGE, gap
+from .figures import line_plot
 
+Result = dict[str, Any]
 SCORE_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "uar": "UAR"}
+GROUP_NAMES = {"channel": "speech and song"}  # others are called by their own name
+SHARES = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1)  # coverages that the table lists
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --bar: #2f6fde }
 @media (prefers-color-scheme: dark) {
@@ -28,15 +34,28 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2rem }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--line) }
-th:first-child, td:first-child { text-align: left } .cell { text-align: center; min-width: 2.6rem }
+th:first-child, td:first-child { text-align: left } .shaded td { text-align: center }
 .protocol { border-left: 4px solid var(--bar); padding: .4rem 1rem }
-.track { display: inline-block; width: 10rem; height: .8rem; border: 1px solid var(--line) }
-.fill { display: block; height: 100%; background: var(--bar) }
-@media print { body { margin: 0; max-width: none } }
+svg { width: 100%; max-width: 26rem; height: auto } svg text { font-size: 11px; fill: var(--ink) }
+.grid { stroke: var(--line) } .ideal { stroke: var(--ink); stroke-dasharray: 4 4; fill: none }
+.curve { stroke: var(--bar); stroke-width: 2; fill: none } circle { fill: var(--bar) }
+@media print { body { margin: 0; max-width: none } section { break-inside: avoid } }
 """
 
 
-def write_report(result: dict[str, Any], folder: Path, force: bool = False) -> None:
+@dataclass(frozen=True)
+class Section:
+    """A title, a table, a sentence, and what a page adds: cells shaded in [0, 1], a plot."""
+
+    title: str
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    text: str = ""
+    shades: Sequence[Sequence[float]] = field(default=())
+    plot: str = ""
+
+
+def write_report(result: Result, folder: Path, force: bool = False) -> None:
     """`report.json`, `report.md` and `report.html` in `folder`.
 
     Raises:
@@ -48,36 +67,23 @@ def write_report(result: dict[str, Any], folder: Path, force: bool = False) -> N
     write_text(folder / "report.html", as_html(result))
 
 
-def as_markdown(result: dict[str, Any]) -> str:
-    """Scores, classes, confusion matrix and the published figures as Markdown tables."""
-    parts = [
-        f"# {result['model']} on {result['corpus']}, {result['part']} part",
-        f"{result['clips']} clips: {result['protocol']}.",
-        _markdown_table(*_score_table(result)),
-        _markdown_table(*_class_table(result)),
-        "Confusion: rows are the truth, columns the answers.",
-        _markdown_table(*_confusion_table(result)),
-        f"Published confusion of the source system ({published.SOURCE_PROTOCOL}):",
-        _markdown_table(*_confusion_table(_source_as_result())),
-        *_errors(result),
-    ]
-    return "\n\n".join(parts) + "\n"
+def as_markdown(result: Result) -> str:
+    """The sections as Markdown tables."""
+    parts = [f"# {_title(result)}", f"{result['clips']} clips: {result['protocol']}."]
+    for section in sections(result):
+        parts += [f"## {section.title}", section.text]
+        if section.rows:
+            parts.append(_markdown_table(section.header, section.rows))
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def as_html(result: dict[str, Any]) -> str:
+def as_html(result: Result) -> str:
     """The same as one self-contained page."""
-    title = html.escape(f"{result['model']} on {result['corpus']}, {result['part']} part")
-    source = _source_as_result()
+    title = html.escape(_title(result))
     body = [
         f"<h1>{title}</h1>",
         f"<p class=protocol>{result['clips']} clips: {html.escape(result['protocol'])}.</p>",
-        "<h2>Scores</h2>" + _html_table(*_score_table(result)),
-        "<h2>Emotions</h2>" + _html_table(*_class_table(result)),
-        "<h2>Recall of each emotion</h2>" + _bars(result),
-        "<h2>Confusion: rows are the truth, columns the answers</h2>" + _heat_map(result),
-        f"<h2>The source system's, published</h2><p>{published.SOURCE_PROTOCOL}</p>"
-        + _heat_map(source),
-        *(f"<p>{html.escape(line)}</p>" for line in _errors(result)),
+        *map(_html_section, sections(result)),
     ]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -86,60 +92,170 @@ def as_html(result: dict[str, Any]) -> str:
     )
 
 
-Table = tuple[list[str], list[list[str]]]
+def sections(result: Result) -> list[Section]:
+    """What there is to say, in order; a section without content is left out."""
+    made: list[Callable[[Result], Section]] = [
+        *(_scores, _published, _folds, _emotions, _confusion, _source_confusion),
+        *(_reliability, _coverage),
+    ]
+    groups = [_group(name, rows) for name, rows in result["groups"].items()]
+    found = [*(make(result) for make in made), *groups, _mistakes(result), _unread(result)]
+    return [section for section in found if section.rows or section.text]
 
 
-def _score_table(result: dict[str, Any]) -> Table:
-    source = {"accuracy": published.SOURCE_ACCURACY, "macro_f1": published.SOURCE_MACRO_F1}
-    rows = []
-    for name, shown in SCORE_NAMES.items():
-        score = result["scores"][name]
-        low, high = score["interval"]
-        published_value = _percent(source[name]) if name in source else "–"
-        interval = f"{_percent(low)} – {_percent(high)}"
-        rows.append([shown, _percent(score["value"]), interval, published_value])
-    return ["%", "this model", "95 % interval over clips", "source system, published"], rows
+def _title(result: Result) -> str:
+    return f"{result['model']} on {result['corpus']}, {result['part']} part"
 
 
-def _class_table(result: dict[str, Any]) -> Table:
-    scores = result["scores"]
-    source = dict(zip(EMOTIONS, published.SOURCE_RECALL, strict=True))
+def _scores(result: Result) -> Section:
+    scores, over = result["scores"], result.get("over_folds")
+    unit = "speakers" if scores["clustered_by_speaker"] else "clips"
+    header = ["%", "all clips", f"95 % interval over {unit}"]
     rows = [
-        [label, *map(_percent, values), str(support), _percent(source.get(label))]
+        [shown, _percent(scores[name]["value"]), _range(*scores[name]["interval"])]
+        for name, shown in SCORE_NAMES.items()
+    ]
+    if over:
+        header += ["mean over folds", "deviation", "95 % interval of the mean"]
+        for row, name in zip(rows, SCORE_NAMES, strict=True):
+            mean, half = over[name]["mean"], over[name]["half_width"]
+            row += [
+                _percent(mean),
+                _percent(over[name]["deviation"]),
+                _range(mean - half, mean + half),
+            ]
+    return Section("Scores", header, rows)
+
+
+def _published(result: Result) -> Section:
+    figures = published.figures_for(result.get("protocol_name", ""), result["corpus"])
+    rows = [[figure.work, figure.protocol, figure.scores] for figure in figures]
+    return Section("Published on this protocol", ["work", "protocol", "figures"], rows)
+
+
+def _folds(result: Result) -> Section:
+    rows = [
+        [name, str(fold["clips"]), *(_percent(fold[score]) for score in SCORE_NAMES)]
+        for name, fold in result.get("folds", {}).items()
+    ]
+    return Section("Folds", ["fold", "clips", *(f"{s} %" for s in SCORE_NAMES.values())], rows)
+
+
+def _emotions(result: Result) -> Section:
+    scores = result["scores"]
+    columns = (scores["recall"], scores["precision"], scores["f1"])
+    rows = [
+        [label, *map(_percent, values), str(support)]
         for label, *values, support in zip(
-            result["labels"],
-            scores["recall"],
-            scores["precision"],
-            scores["f1"],
-            scores["support"],
-            strict=True,
+            result["labels"], *columns, scores["support"], strict=True
         )
     ]
-    header = ["%", "accuracy (recall)", "precision", "F1", "clips", "source accuracy, published"]
-    return header, rows
+    return Section("Emotions", ["%", "recall", "precision", "F1", "clips"], rows)
 
 
-def _confusion_table(result: dict[str, Any]) -> Table:
+def _confusion(result: Result) -> Section:
+    return _confusion_of("Confusion", result["labels"], np.array(result["scores"]["confusion"]))
+
+
+def _source_confusion(result: Result) -> Section:
+    if not _beside_source(result):
+        return Section("")
+    title = f"The source system's, published ({published.SOURCE_PROTOCOL})"
+    return _confusion_of(title, EMOTIONS, published.SOURCE_CONFUSION)
+
+
+def _beside_source(result: Result) -> bool:
+    return bool(published.figures_for(result.get("protocol_name", ""), result["corpus"])) and (
+        result["protocol_name"] == "random"
+    )
+
+
+def _confusion_of(title: str, labels: Sequence[str], matrix: np.ndarray) -> Section:
+    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     rows = [
-        [label, *map(str, counts)]
-        for label, counts in zip(result["labels"], result["scores"]["confusion"], strict=True)
+        [label, *(f"{count} ({100 * share:.0f} %)" for count, share in zip(*line, strict=True))]
+        for label, *line in zip(labels, matrix.tolist(), shares.tolist(), strict=True)
     ]
-    return ["", *result["labels"]], rows
+    text = "Rows are the truth, columns the answers; in brackets the share of the row."
+    return Section(title, ["", *labels], rows, text, shares.tolist())
 
 
-def _source_as_result() -> dict[str, Any]:
-    return {
-        "labels": list(EMOTIONS),
-        "scores": {"confusion": published.SOURCE_CONFUSION.tolist()},
-    }
+def _reliability(result: Result) -> Section:
+    doubt = result["calibration"]
+    rows = [
+        [_percent(row["confidence"]), _percent(row["accuracy"]), str(row["clips"])]
+        for row in doubt["reliability"]
+    ]
+    points = [(row["confidence"], row["accuracy"]) for row in doubt["reliability"]]
+    plot = line_plot(
+        points,
+        title="Accuracy against confidence; on the dashed line a confidence is what it says",
+        x="confidence",
+        y="accuracy",
+        diagonal=True,
+        dots=True,
+    )
+    text = (
+        f"Expected calibration error {_percent(doubt['ece'])} %, Brier score {doubt['brier']:.3f}: "
+        "does a confidence mean what it says?"
+    )
+    return Section("Calibration", ["confidence %", "accuracy %", "clips"], rows, text, plot=plot)
 
 
-def _errors(result: dict[str, Any]) -> list[str]:
-    return [f"Not read: {entry['clip']}: {entry['error']}" for entry in result["errors"]]
+def _coverage(result: Result) -> Section:
+    doubt = result["calibration"]
+    curve = doubt["coverage"]
+    rows = [
+        [_percent(share), _percent(next(a for s, a in curve if s >= share - 0.005))]
+        for share in SHARES
+    ]
+    confident = doubt["confident_accuracy"]
+    text = (
+        f"Where only the most confident {100 * COVERAGE:.0f} % are answered, "
+        f"{_percent(doubt['accuracy_at_half'])} % are right. The model calls "
+        f"{_percent(doubt['confident_share'])} % of its answers confident"
+        + (f"; {_percent(confident)} % of those are right." if confident is not None else ".")
+    )
+    plot = line_plot(
+        [(share, accuracy) for share, accuracy in curve],
+        title="Accuracy where only the most confident share of the clips is answered",
+        x="share answered",
+        y="accuracy",
+    )
+    return Section(
+        "Leaving doubtful clips out", ["answered %", "accuracy %"], rows, text, plot=plot
+    )
+
+
+def _group(name: str, found: Sequence[dict[str, Any]]) -> Section:
+    rows = [
+        [row["value"], str(row["clips"]), _percent(row["accuracy"]), _percent(row["uar"])]
+        for row in found
+    ]
+    text = f"Between the best and the worst lie {100 * gap(found):.1f} points of UAR."
+    title = f"By {GROUP_NAMES.get(name, name)}"
+    return Section(title, [name, "clips", "accuracy %", "UAR %"], rows, text)
+
+
+def _mistakes(result: Result) -> Section:
+    rows = [
+        [row["clip"], row["truth"], row["answer"], _percent(row["confidence"])]
+        for row in result["mistakes"]
+    ]
+    return Section("Most confident mistakes", ["clip", "truth", "answer", "confidence %"], rows)
+
+
+def _unread(result: Result) -> Section:
+    rows = [[entry["clip"], entry["error"]] for entry in result["errors"]]
+    return Section("Not read", ["clip", "why"], rows)
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"
+    return "–" if value is None or np.isnan(value) else f"{100 * value:.2f}"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_percent(low)} – {_percent(high)}"
 
 
 def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -147,38 +263,25 @@ def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *rows])
 
 
-def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th scope=col>{html.escape(cell)}</th>" for cell in header)
-    lines = [
-        f"<tr><th scope=row>{html.escape(first)}</th>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in rest)
-        + "</tr>"
-        for first, *rest in rows
-    ]
-    return f"<div class=scroll><table><tr>{head}</tr>{''.join(lines)}</table></div>"
+def _html_section(section: Section) -> str:
+    text = f"<p>{html.escape(section.text)}</p>" if section.text else ""
+    table = _html_table(section) if section.rows else ""
+    return f"<section><h2>{html.escape(section.title)}</h2>{text}{section.plot}{table}</section>"
 
 
-def _bars(result: dict[str, Any]) -> str:
-    rows = []
-    for label, value in zip(result["labels"], result["scores"]["recall"], strict=True):
-        fill = f"<span class=fill style='width:{100 * (value or 0):.1f}%'></span>"
-        rows.append(
-            f"<tr><th scope=row>{html.escape(label)}</th>"
-            f"<td><span class=track>{fill}</span></td><td>{_percent(value)} %</td></tr>"
-        )
-    return f"<table>{''.join(rows)}</table>"
-
-
-def _heat_map(result: dict[str, Any]) -> str:
-    matrix = np.array(result["scores"]["confusion"])
-    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    header, rows = _confusion_table(result)
-    head = "".join(f"<th scope=col>{html.escape(cell)}</th>" for cell in header)
+def _html_table(section: Section) -> str:
+    head = "".join(f"<th scope=col>{html.escape(cell)}</th>" for cell in section.header)
     lines = []
-    for (label, *counts), line in zip(rows, shares, strict=True):
-        cells = "".join(
-            f"<td class=cell style='background:rgb(47 111 222 / {share:.2f})'>{count}</td>"
-            for count, share in zip(counts, line, strict=True)
+    for number, (first, *rest) in enumerate(section.rows):
+        shades = section.shades[number] if section.shades else [None] * len(rest)
+        cells = (
+            f"<td{_style(shade)}>{html.escape(cell)}</td>"
+            for cell, shade in zip(rest, shades, strict=True)
         )
-        lines.append(f"<tr><th scope=row>{html.escape(label)}</th>{cells}</tr>")
-    return f"<div class=scroll><table><tr>{head}</tr>{''.join(lines)}</table></div>"
+        lines.append(f"<tr><th scope=row>{html.escape(first)}</th>{''.join(cells)}</tr>")
+    kind = " class=shaded" if section.shades else ""
+    return f"<div class=scroll><table{kind}><tr>{head}</tr>{''.join(lines)}</table></div>"
+
+
+def _style(shade: float | None) -> str:
+    return "" if shade is None else f" style='background:rgb(47 111 222 / {shade:.2f})'"

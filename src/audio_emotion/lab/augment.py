@@ -88,12 +88,16 @@ def spec_augment(pictures: Tensor, config: AugmentConfig) -> Tensor:
     return pictures
 
 
-def mixup(pictures: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Convex pairs of a batch (Zhang et al., arXiv:1710.09412); `targets` is `(batch, classes)`."""
+def draw_mixup(batch: int, alpha: float) -> tuple[float, Tensor]:
+    """Share that a clip keeps, and the clip that gives the rest, for each of a batch.
+
+    Zhang et al., arXiv:1710.09412; with `alpha` 0 each clip stays as it is.
+    """
     if not alpha:
-        return pictures, targets
-    share = torch.distributions.Beta(alpha, alpha).sample().item()
-    partner = torch.randperm(len(pictures), device=pictures.device)
-    return torch.lerp(pictures[partner], pictures, share), torch.lerp(
-        targets[partner], targets, share
-    )
+        return 1.0, torch.arange(batch)
+    return torch.distributions.Beta(alpha, alpha).sample().item(), torch.randperm(batch)
+
+
+def mix(values: Tensor, share: float, partner: Tensor) -> Tensor:
+    """`share` of each of `values`, and the rest of its partner."""
+    return values if share == 1 else torch.lerp(values[partner], values, share)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import lightning as L
 import numpy as np
@@ -20,6 +21,14 @@ from .cache import SignalCache
 RENDITION, NOISE, ORDER = 1, 2, 3  # streams of random numbers that never share a draw
 
 
+class Batch(NamedTuple):
+    """What a step gets; corpora count from 0, the main one."""
+
+    waveforms: Tensor  # (batch, samples)
+    labels: Tensor  # (batch,)
+    corpora: Tensor  # (batch,)
+
+
 @dataclass(frozen=True)
 class Item:
     """A clip with the digest of its content and the part of the split it is in."""
@@ -27,9 +36,10 @@ class Item:
     clip: Clip
     digest: str
     part: str
+    corpus: int = 0  # among those trained on together
 
 
-class Clips(Dataset[tuple[Signal, int]]):
+class Clips(Dataset[tuple[Signal, int, int]]):
     """Signals at the model's rate; an index is `(epoch, item)`, so workers share no state."""
 
     def __init__(
@@ -43,13 +53,13 @@ class Clips(Dataset[tuple[Signal, int]]):
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: tuple[int, int]) -> tuple[Signal, int]:
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Signal, int, int]:
         epoch, number = index
         item = self.items[number]
         signal = self._rendition(item, epoch) if self.augment else self._decoded(item)
         if self.augment:
             signal = add_noise(signal, self.config.augment, self._rng(item, NOISE, epoch))
-        return signal, int(item.clip.label)
+        return signal, int(item.clip.label), item.corpus
 
     def _decoded(self, item: Item) -> Signal:
         rate = self.config.frontend.sampling_rate
@@ -82,10 +92,24 @@ class Clips(Dataset[tuple[Signal, int]]):
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """`(epoch, item)` in an order that depends on seed and epoch only, dealt over the ranks."""
+    """`(epoch, item)` in an order that depends on seed and epoch only, dealt over the ranks.
 
-    def __init__(self, size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
-        self.size, self.seed, self.rank, self.ranks = size, seed, rank, ranks
+    Args:
+        corpora: of each item; 0 is the main corpus.
+        seed: of the order.
+        further: items of other corpora in an epoch, for each of the main one; 0: all.
+        rank: of this process.
+        ranks: number of processes.
+    """
+
+    def __init__(
+        self, corpora: Sequence[int], seed: int, further: float = 0, rank: int = 0, ranks: int = 1
+    ) -> None:
+        self.seed, self.rank, self.ranks = seed, rank, ranks
+        self.main = np.flatnonzero(np.asarray(corpora) == 0)
+        self.others = np.flatnonzero(np.asarray(corpora) != 0)
+        wanted = round(further * len(self.main)) if further else len(self.others)
+        self.drawn = min(wanted, len(self.others))
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -93,10 +117,12 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self.size // self.ranks)
+        return -(-(len(self.main) + self.drawn) // self.ranks)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng([self.seed, ORDER, self.epoch]).permutation(self.size)
+        rng = np.random.default_rng([self.seed, ORDER, self.epoch])
+        others = rng.permutation(self.others)[: self.drawn]
+        order = rng.permutation(np.concatenate([self.main, others]))
         padded = np.resize(order, len(self) * self.ranks)  # every rank the same number
         return iter((self.epoch, int(item)) for item in padded[self.rank :: self.ranks])
 
@@ -110,15 +136,17 @@ class ClipsModule(L.LightningDataModule):
         self.config = config
         self.cache = cache
 
-    def train_dataloader(self) -> DataLoader[tuple[Signal, int]]:
+    def train_dataloader(self) -> DataLoader[Batch]:
         items = [item for item in self.items if item.part == "train"]
         trainer = self.trainer
         ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        sampler = EpochSampler(len(items), self.config.train.seed, *ranks)
+        settings = self.config.train
+        corpora = [item.corpus for item in items]
+        sampler = EpochSampler(corpora, settings.seed, settings.further, *ranks)
         clips = Clips(items, self.config, self.cache, augment=True)
-        return self._loader(clips, sampler, drop_last=len(items) > self.config.train.batch_size)
+        return self._loader(clips, sampler, drop_last=len(sampler) > settings.batch_size)
 
-    def val_dataloader(self) -> DataLoader[tuple[Signal, int]]:
+    def val_dataloader(self) -> DataLoader[Batch]:
         items = [item for item in self.items if item.part == "val"]
         clips = Clips(items, self.config, self.cache, augment=False)
         return self._loader(clips, [(0, number) for number in range(len(items))])
@@ -128,10 +156,10 @@ class ClipsModule(L.LightningDataModule):
         clips: Clips,
         sampler: Sampler[tuple[int, int]] | list[tuple[int, int]],
         drop_last: bool = False,
-    ) -> DataLoader[tuple[Signal, int]]:
+    ) -> DataLoader[Batch]:
         workers = self.config.train.workers
         return DataLoader(
-            clips,
+            clips,  # type: ignore[arg-type]  # `collate` makes a batch of its items
             self.config.train.batch_size,
             sampler=sampler,
             num_workers=workers,
@@ -141,10 +169,11 @@ class ClipsModule(L.LightningDataModule):
         )
 
 
-def collate(batch: list[tuple[Signal, int]]) -> tuple[Tensor, Tensor]:
-    """Signals of any length, followed by zeros, `(batch, samples)`, and labels `(batch,)`."""
-    longest = max(len(signal) for signal, _ in batch)
+def collate(batch: Sequence[tuple[Signal, int, int]]) -> Batch:
+    """Signals of any length, each followed by zeros, as one batch."""
+    longest = max(len(signal) for signal, _, _ in batch)
     waveforms = torch.zeros(len(batch), longest)
-    for row, (signal, _) in zip(waveforms, batch, strict=True):
+    for row, (signal, _, _) in zip(waveforms, batch, strict=True):
         row[: len(signal)] = torch.from_numpy(signal)
-    return waveforms, torch.tensor([label for _, label in batch])
+    _, labels, corpora = zip(*batch, strict=True)
+    return Batch(waveforms, torch.tensor(labels), torch.tensor(corpora))

@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..config import Config
+from ..evaluation.calibration import Calibration
 from ..files import atomic_path
 from ..labels import EMOTIONS
 from ..version import __version__
 from .checkpoints import load
 from .frontend import Frontend
 from .module import EmotionModule
-from .networks import DeepAudioEmotionCNN
+from .networks import Network
 from .train import best_of, load_weights, stored_config
 
 OPSET = 18
@@ -40,18 +41,21 @@ class ExportedModel(nn.Module):
     it was heard, without trimming silence by a rule of its own.
     """
 
-    def __init__(self, frontend: Frontend, network: DeepAudioEmotionCNN) -> None:
+    def __init__(self, frontend: Frontend, network: Network, temperature: float = 1) -> None:
         super().__init__()
         self.frontend = frontend
         self.network = network
+        self.temperature = temperature
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """`(batch, samples)` → probabilities `(batch, classes)` and voiced extent `(batch, 2)`.
 
         The extent is the first voiced sample and the number of samples to the last.
         """
-        probabilities: Tensor = self.network(self.frontend(waveform)).softmax(1)
-        return probabilities, torch.cat(self.frontend.extent(waveform), 1)
+        extent = self.frontend.extent(waveform)
+        bands = self.frontend.bands(self.frontend.power(self.frontend.place(waveform, *extent)))
+        logits = self.network(*self.frontend.pictures(bands, extent[1]))
+        return (logits / self.temperature).softmax(1), torch.cat(extent, 1)
 
 
 def load_model(run: Path) -> ExportedModel:
@@ -60,10 +64,18 @@ def load_model(run: Path) -> ExportedModel:
     Raises:
         TrainingError: the run has no checkpoint, or one of another network.
     """
-    config = stored_config(run)
-    module = EmotionModule(config, torch.ones(len(EMOTIONS)))
+    module = EmotionModule(stored_config(run))
     load_weights(best_of(run), module)
-    return ExportedModel(module.frontend, module.network).eval()
+    temperature = stored_calibration(run).temperature
+    return ExportedModel(module.frontend, module.judged, temperature).eval()
+
+
+def stored_calibration(run: Path) -> Calibration:
+    """What the training found on its validation part; of a run that has not ended, nothing."""
+    path = run / "calibration.json"
+    if not path.exists():
+        return Calibration()
+    return Calibration(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def export(run: Path, out: Path, precision: Precision = "fp16") -> None:
@@ -91,10 +103,11 @@ def export(run: Path, out: Path, precision: Precision = "fp16") -> None:
         onnx.save(graph, temporary)
 
 
-def fuse_batch_norms(network: DeepAudioEmotionCNN) -> None:
+def fuse_batch_norms(network: Network) -> None:
     """Each batch norm folded into the convolution before it: the same numbers in fewer steps."""
-    for block in network.features:
-        assert isinstance(block, nn.Sequential)
+    for block in list(network.modules()):
+        if not isinstance(block, nn.Sequential):
+            continue
         for index, layer in enumerate(block):
             if isinstance(layer, nn.BatchNorm2d):
                 convolution = block[index - 1]
@@ -175,4 +188,5 @@ def metadata(run: Path, config: Config, precision: str) -> Mapping[str, str]:
         "licence": f"{data['licence']} (weights learnt from {data['corpus']})",
         "training_data": json.dumps(data),
         "scores": json.dumps(rows[-1] if rows else {}),
+        "calibration": json.dumps(stored_calibration(run).as_dict()),
     }

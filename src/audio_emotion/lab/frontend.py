@@ -43,20 +43,23 @@ def mel_to_hz(mel: np.ndarray) -> np.ndarray:
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * math.log(6.4) / 27))
 
 
-def mel_filters(sampling_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
+def mel_filters(sampling_rate: int, n_fft: int, n_mels: int, warp: float = 1) -> np.ndarray:
     """Triangles of equal area on the mel scale, from 0 Hz to the Nyquist frequency.
+
+    With a `warp` other than 1 the bands hear a voice whose every frequency is `warp` times what the
+    spectrum says, as Jaitly and Hinton, 2013.
 
     Returns:
         Weights `(n_mels, n_fft // 2 + 1)`, float32; each triangle's area is one in Hz.
     """
-    bins = np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)
+    bins = warp * np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)
     top = hz_to_mel(np.array(sampling_rate / 2)).item()
     edges = mel_to_hz(np.linspace(0, top, n_mels + 2))
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (bins - low) / (centre - low)
     falling = (high - bins) / (high - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
-    weights: np.ndarray = (triangles * 2 / (high - low)).astype(np.float32)
+    weights: np.ndarray = (triangles * 2 * warp / (high - low)).astype(np.float32)
     return weights
 
 
@@ -107,17 +110,44 @@ class Frontend(nn.Module):
         self.mean: Tensor
         self.deviation: Tensor
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """`(batch, samples)` in [-1, 1] → `(batch, channels, n_mels, frames)`."""
-        return self.normalize(self.channels(waveform))
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """`(batch, samples)` in [-1, 1] → pictures `(batch, channels, n_mels, frames)`, and which
+        frames count, `(batch, frames)`; see `counted`.
+        """
+        start, length = self.extent(waveform)
+        return self.pictures(self.bands(self.power(self.place(waveform, start, length))), length)
 
-    def channels(self, waveform: Tensor) -> Tensor:
-        """The stack before normalisation: dB and cepstral coefficients."""
-        return self.spectra(self.place(waveform))
+    def pictures(self, bands: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised stack of mel power `(batch, frames, n_mels)` of `length` voiced samples."""
+        channels, counted = self.channels(bands, length)
+        normal = self.normalize(channels)
+        return (normal * counted[:, None, None] if self.config.mask else normal), counted
 
-    def spectra(self, window: Tensor) -> Tensor:
-        """The stack of waveforms that are in their window already."""
-        mel = self.mel(window)
+    def channels(self, bands: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """The stack before normalisation, dB and cepstral coefficients, and which frames count."""
+        counted = self.counted(bands, length)
+        return self.stack(self.decibel(bands, counted), counted), counted
+
+    def counted(self, bands: Tensor, length: Tensor) -> Tensor:
+        """Frames that statistics and averages look at, `(batch, frames)`: with `mask` those whose
+        centre is in the voice, else all.
+        """
+        if not self.config.mask:
+            return torch.ones_like(bands[..., 0], dtype=torch.bool)
+        frames = torch.arange(bands.shape[1], device=bands.device)[None]
+        if self.config.placement == "start":
+            return frames * self.config.hop_length <= length
+        outside = torch.clamp(self.config.window - length, min=0)
+        return (2 * frames * self.config.hop_length - self.config.window).abs() <= (
+            self.config.window - outside
+        )
+
+    def stack(self, mel: Tensor, counted: Tensor) -> Tensor:
+        """The channels that the configuration names, of mel dB `(batch, n_mels, frames)`."""
+        if self.config.features == "contrast":
+            weight = counted[:, None].to(mel.dtype)
+            mean = (mel * weight).sum(2, keepdim=True) / weight.sum(2, keepdim=True)
+            return torch.stack([mel, mel - mean], 1)
         stacked = {"mel": ["mel"], "mfcc": ["mfcc"], "both": ["mel", "mfcc"]}[self.config.features]
         return torch.stack([mel if name == "mel" else self.mfcc(mel) for name in stacked], 1)
 
@@ -129,7 +159,10 @@ class Frontend(nn.Module):
         """
         count, total, squares = 0, torch.zeros_like(self.mean), torch.zeros_like(self.mean)
         for waveform in waveforms:
-            channels = self.channels(waveform[None])[0]  # (channels, n_mels, frames)
+            start, length = self.extent(waveform[None])
+            bands = self.bands(self.power(self.place(waveform[None], start, length)))
+            stack, counted = self.channels(bands, length)
+            channels = stack[0][..., counted[0]]  # (channels, n_mels, frames)
             total += channels.sum(2, keepdim=True)
             squares += channels.square().sum(2, keepdim=True)
             count += channels.shape[2]
@@ -156,14 +189,15 @@ class Frontend(nn.Module):
         start = first * TRIM_HOP
         return start, torch.clamp((last + 1) * TRIM_HOP, max=samples) - start
 
-    def place(self, waveform: Tensor) -> Tensor:
-        """Voiced extent in a window of `win_dur` seconds, `(batch, window)`.
+    def place(
+        self, waveform: Tensor, start: Tensor, length: Tensor, window: int | None = None
+    ) -> Tensor:
+        """Voiced extent in a window of `win_dur` seconds, or of `window` samples.
 
         A longer extent loses both ends alike (`center`) or its end (`start`); a shorter one is
         surrounded or followed by zeros, or played again until the window is full (`repeat`).
         """
-        start, length = self.extent(waveform)
-        window = self.config.window
+        window = window or self.config.window
         position = torch.arange(window, device=waveform.device)[None]  # (1, window)
         if self.config.placement == "repeat":
             surplus = torch.clamp(length - window, min=0) // 2
@@ -175,8 +209,8 @@ class Frontend(nn.Module):
         source = torch.minimum(torch.clamp(position, min=0), length - 1)
         return waveform.gather(1, start + source) * inside
 
-    def mel(self, waveform: Tensor) -> Tensor:
-        """Mel power in dB below the clip's loudest cell, at most `top_db` below: [-top_db, 0]."""
+    def power(self, waveform: Tensor) -> Tensor:
+        """Power spectrum `(batch, frames, n_fft // 2 + 1)`, as it lies in memory."""
         spectrum = torch.stft(
             waveform,
             self.config.n_fft,
@@ -185,18 +219,31 @@ class Frontend(nn.Module):
             center=True,
             pad_mode="constant",
             return_complex=True,
-        ).transpose(1, 2)  # (batch, frames, n_fft // 2 + 1), as it lies in memory
-        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
-        bands = torch.cat(
+        ).transpose(1, 2)
+        return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
+
+    def bands(self, power: Tensor) -> Tensor:
+        """Mel power `(batch, frames, n_mels)` of a power spectrum."""
+        return torch.cat(
             [
                 nn.functional.linear(power[..., low:high], self.filters[band, low:high])
                 for band, low, high in self.reach
             ],
             2,
-        ).transpose(1, 2)
-        decibel = 10 * torch.log10(torch.clamp(bands, min=AMIN))
+        )
+
+    def decibel(self, bands: Tensor, counted: Tensor) -> Tensor:
+        """dB below the clip's loudest cell, at most `top_db` below, `(batch, n_mels, frames)`."""
+        decibel = 10 * torch.log10(torch.clamp(bands.transpose(1, 2), min=AMIN))
+        if self.config.mask:
+            decibel = torch.where(counted[:, None], decibel, 10 * math.log10(AMIN))
         decibel = decibel - decibel.amax((1, 2), keepdim=True)
         return torch.clamp(decibel, min=-self.config.top_db)
+
+    def mel(self, window: Tensor) -> Tensor:
+        """`decibel` of waveforms that fill their window, `(batch, n_mels, frames)`."""
+        bands = self.bands(self.power(window))
+        return self.decibel(bands, self.counted(bands, bands.new_tensor([[window.shape[1]]])))
 
     def mfcc(self, mel: Tensor) -> Tensor:
         """All `n_mels` cepstral coefficients of `mel`, `(batch, n_mels, frames)`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import lightning as L
@@ -12,9 +13,15 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from ..config import Config
 from ..labels import EMOTIONS
-from .augment import mixup, shift, spec_augment
+from .augment import draw_mixup, mix, shift, spec_augment
+from .data import Batch
 from .frontend import Frontend
-from .networks import DeepAudioEmotionCNN
+from .networks import Network, make_network
+from .spectral import SpectralAugment
+
+MARGIN_SHARE = 0.3  # of the clips that keep some of the quiet at their ends
+WARM_STEPS = 10  # over which the running mean of the weights forgets the first ones
+NEVER = -1e4  # logit of a label that a clip's corpus does not have
 
 
 class EmotionModule(L.LightningModule):
@@ -22,17 +29,23 @@ class EmotionModule(L.LightningModule):
 
     Args:
         config: the whole configuration.
-        class_weights: `(classes,)` factors of the loss.
+        class_weights: `(corpora, classes)` factors of the loss; 0 for a label that clips of a
+            corpus cannot have, which is then left out of their softmax.
     """
 
-    def __init__(self, config: Config, class_weights: Tensor) -> None:
+    def __init__(self, config: Config, class_weights: Tensor | None = None) -> None:
         super().__init__()
         self.config = config
         self.frontend = Frontend(config.frontend)
-        self.network = DeepAudioEmotionCNN(config.network, config.frontend.channels)
-        self.register_buffer("class_weights", class_weights, persistent=False)
-        self.class_weights: Tensor
+        self.spectral = SpectralAugment(config.augment, config.frontend)
+        self.network = make_network(config.network, config.frontend)
+        self.average = copy.deepcopy(self.network) if config.train.average else None
+        if self.average:
+            self.average.requires_grad_(False)
         classes = len(EMOTIONS)
+        factors = torch.ones(1, classes) if class_weights is None else class_weights
+        self.register_buffer("class_weights", factors, persistent=False)
+        self.class_weights: Tensor
         self.scores = nn.ModuleDict(
             {
                 f"{part}_scores": nn.ModuleDict(
@@ -47,6 +60,11 @@ class EmotionModule(L.LightningModule):
         )
 
     @property
+    def judged(self) -> Network:
+        """The network that is validated and exported: the running mean where one is kept."""
+        return self.average or self.network
+
+    @property
     def coarse(self) -> bool:
         """Whether this epoch looks at pictures of half the resolution along both axes.
 
@@ -54,31 +72,51 @@ class EmotionModule(L.LightningModule):
         """
         return self.current_epoch < self.config.train.coarse_epochs
 
-    def pictures(self, waveforms: Tensor) -> Tensor:
-        """`(batch, samples)` → `(batch, channels, n_mels, frames)`, in full precision."""
-        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            pictures = self.frontend(waveforms)
-            return nn.functional.avg_pool2d(pictures, 2) if self.coarse else pictures
-
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """A step's dropout depends on seed and step only, so a resumed training repeats it."""
+        """A step's chances depend on seed and step only, so a resumed training repeats them."""
         settings = self.config.train
         torch.manual_seed(settings.seed * 1_000_003 + self.global_step)
         self.network.set_dropout(self.current_epoch >= settings.dropout_from * settings.epochs)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        waveforms, labels = batch
-        pictures, targets = self._augmented(self.pictures(waveforms), labels)
-        logits = self.network(pictures.contiguous(memory_format=torch.channels_last))
-        loss = self._loss(logits, targets)
-        self._record("train", logits, labels, loss)
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            pictures, counted = self._augmented(batch.waveforms)
+        share, partner = draw_mixup(len(pictures), self.config.augment.mixup)
+        partner = partner.to(self.device)
+        targets, factors, allowed = self._targets(batch)
+        if share < 1:
+            counted, allowed = counted | counted[partner], allowed | allowed[partner]
+        mixed = [mix(values, share, partner) for values in (pictures, targets, factors)]
+        pictures = mixed[0].contiguous(memory_format=torch.channels_last)
+        logits = self.network(pictures, counted)
+        loss = self._loss(logits, mixed[1], mixed[2], allowed)
+        self._record("train", logits, batch.labels, loss)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        waveforms, labels = batch
-        pictures = self.pictures(waveforms).contiguous(memory_format=torch.channels_last)
-        logits = self.network(pictures)
-        self._record("val", logits, labels, self._loss(logits, _one_hot(labels)))
+    @torch.no_grad()
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """The running mean of weights and of the batch norms' statistics follows."""
+        if not self.average:
+            return
+        step = self.global_step
+        share = 1 - min(self.config.train.average, (1 + step) / (WARM_STEPS + step))
+        new = self.network.state_dict()
+        for name, value in self.average.state_dict().items():
+            value.lerp_(new[name], share) if value.is_floating_point() else value.copy_(new[name])
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        targets, factors, allowed = self._targets(batch)
+        logits = self.logits(batch.waveforms).masked_fill(~allowed, NEVER)
+        self._record("val", logits, batch.labels, self._loss(logits, targets, factors, allowed))
+
+    def logits(self, waveforms: Tensor) -> Tensor:
+        """`(batch, samples)` → what the judged network makes of them, `(batch, classes)`."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            pictures, counted = self._shrunk(*self.frontend(waveforms))
+        logits: Tensor = self.judged(
+            pictures.contiguous(memory_format=torch.channels_last), counted
+        )
+        return logits.float()
 
     def on_validation_epoch_end(self) -> None:
         """What checkpoints are chosen by: macro F1, any fine epoch above every coarse one."""
@@ -87,9 +125,12 @@ class EmotionModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings = self.config.train
-        optimizer = torch.optim.Adam(
-            self.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True
-        )
+        weights = list(self.network.parameters())
+        groups = [
+            {"params": [w for w in weights if w.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, settings.lr, fused=not settings.gradient_clip)
         if settings.schedule == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
@@ -98,19 +139,59 @@ class EmotionModule(L.LightningModule):
         )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
-    def _augmented(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        config = self.config.augment
-        frames = config.shift_dur / self.config.frontend.win_dur * pictures.shape[3]
-        pictures = spec_augment(shift(pictures, round(frames)), config)
-        return mixup(pictures, _one_hot(labels), config.mixup)
+    def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures of changed clips, and their frames that count."""
+        frontend, augment = self.frontend, self.config.augment
+        start, length = self._cropped(*frontend.extent(waveforms), waveforms.shape[1])
+        window = min(frontend.config.window, int(length.max())) if augment.crop_dur else None
+        power = frontend.power(frontend.place(waveforms, start, length, window))
+        if augment.spectral_p:
+            hop = frontend.config.hop_length
+            frames = torch.clamp(length[:, 0] // hop + 1, max=power.shape[1])
+            bands, frames = self.spectral(power, frames)
+            length = (frames[:, None] - 1) * hop
+        else:
+            bands = frontend.bands(power)
+        pictures, counted = self._shrunk(*frontend.pictures(bands, length))
+        steps = augment.shift_dur / frontend.config.win_dur * pictures.shape[3]
+        return spec_augment(shift(pictures, round(steps)), augment), counted
 
-    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Cross entropy with smoothed targets, each clip weighted by its class."""
+    def _cropped(self, start: Tensor, length: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+        """At times more than the voice, and of what is longer than the crop a random part."""
+        augment, rate = self.config.augment, self.config.frontend.sampling_rate
+        if augment.margin_dur:
+            most = augment.margin_dur * rate
+            struck = torch.rand(2, len(start), 1, device=start.device) < MARGIN_SHARE
+            before, after = (torch.rand_like(struck, dtype=torch.float) * struck * most).long()
+            end = torch.clamp(start + length + after, max=samples)
+            start = torch.clamp(start - before, min=0)
+            length = end - start
+        if augment.crop_dur:
+            surplus = torch.clamp(length - round(augment.crop_dur * rate), min=0)
+            chance = torch.rand(surplus.shape, device=start.device)
+            start = start + (chance * (surplus + 1)).long()
+            length = length - surplus
+        return start, length
+
+    def _shrunk(self, pictures: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.coarse:
+            return pictures, counted
+        return nn.functional.avg_pool2d(pictures, 2), counted[:, 1::2]
+
+    def _targets(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """One-hot labels, the factor of each clip, and the labels that its corpus has."""
+        weights = self.class_weights[batch.corpora]  # (batch, classes)
+        targets = nn.functional.one_hot(batch.labels, len(EMOTIONS)).float()
+        return targets, (targets * weights).sum(1), weights > 0
+
+    def _loss(self, logits: Tensor, targets: Tensor, factors: Tensor, allowed: Tensor) -> Tensor:
+        """Cross entropy with targets smoothed over the allowed labels, weighted by clip."""
         smoothing = self.config.train.label_smoothing
-        smoothed = targets * (1 - smoothing) + smoothing / targets.shape[1]
-        losses = -(smoothed * logits.float().log_softmax(1)).sum(1)
-        weights = targets @ self.class_weights
-        return (losses * weights).sum() / weights.sum()
+        even = allowed.float() / allowed.sum(1, keepdim=True)
+        smoothed = targets * (1 - smoothing) + smoothing * even
+        log_probabilities = logits.float().masked_fill(~allowed, NEVER).log_softmax(1)
+        losses = -(smoothed * log_probabilities).sum(1)
+        return (losses * factors).sum() / factors.sum()
 
     def _record(self, part: str, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
         scores = self.scores[f"{part}_scores"]
@@ -125,7 +206,3 @@ class EmotionModule(L.LightningModule):
                 on_epoch=True,
                 prog_bar=True,
             )
-
-
-def _one_hot(labels: Tensor) -> Tensor:
-    return nn.functional.one_hot(labels, len(EMOTIONS)).float()

@@ -1,4 +1,4 @@
-"""The network that names the emotion of a picture.
+"""The networks that name the emotion of a picture: the reference here, the small one in `resnet`.
 
 `DeepAudioEmotionCNN` is the reference system's: five blocks of two 3x3 convolutions, pooled to one
 vector, then four fully connected layers.
@@ -7,14 +7,26 @@ vector, then four fully connected layers.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TypeAlias
 
 from torch import Tensor, nn
 
-from ..config import NetworkConfig
+from ..config import FrontendConfig, NetworkConfig
 from ..labels import EMOTIONS
+from .resnet import VoiceResNet
 
 CHANNELS = (64, 128, 256, 512, 512)  # of the five blocks, at width 1
 HIDDEN = (512, 256, 128)  # of the fully connected layers, at any width
+
+
+Network: TypeAlias = "DeepAudioEmotionCNN | VoiceResNet"
+
+
+def make_network(config: NetworkConfig, frontend: FrontendConfig) -> Network:
+    """The network of a configuration, for the pictures of its front end."""
+    if config.kind == "resnet":
+        return VoiceResNet(config, frontend.channels, frontend.n_mels)
+    return DeepAudioEmotionCNN(config, frontend.channels)
 
 
 class DeepAudioEmotionCNN(nn.Module):
@@ -42,8 +54,8 @@ class DeepAudioEmotionCNN(nn.Module):
         self.classifier = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], classes))
         self.apply(_initialise)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """`(batch, channels, n_mels, frames)` → logits `(batch, classes)`."""
+    def forward(self, pictures: Tensor, counted: Tensor | None = None) -> Tensor:
+        """`(batch, channels, n_mels, frames)` → logits `(batch, classes)`; every frame counts."""
         maps = self.features(pictures)  # (batch, 512 * width, n_mels / 32, frames / 32)
         logits: Tensor = self.classifier(maps.mean((2, 3)))
         return logits

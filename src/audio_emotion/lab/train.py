@@ -4,6 +4,7 @@ RUN/
   config.yaml       every setting
   data.json         corpus, licence, fingerprints of its parts, duplicates
   split.csv         clip, label, speaker, part
+  calibration.json  temperature and threshold, found on the validation part
   history.csv       scores of each epoch, drawn in curves.png
   checkpoints/      last.safetensors to resume from, best.safetensors to export
       init.safetensors  the weights it began with, where it began with another run's
@@ -30,14 +31,15 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from ..config import SOURCE_CLASS_WEIGHTS, Config, make_config
 from ..corpora import Corpus
-from ..corpora.corpus import duplicates, fingerprint
+from ..corpora.corpus import duplicates, fingerprint, shorten
 from ..corpora.split import parts_of, write_split
 from ..errors import CorpusError, StoppedError, TrainingError
+from ..evaluation.calibration import calibrate
 from ..files import write_text, write_with
 from ..labels import EMOTIONS
 from .cache import SignalCache
 from .checkpoints import ENDING, SafetensorsIO, load
-from .data import Clips, ClipsModule, Item
+from .data import Batch, Clips, ClipsModule, Item
 from .history import History
 from .module import EmotionModule
 
@@ -51,6 +53,8 @@ def train(
     *,
     resume: bool = False,
     init: Path | None = None,
+    parts: Sequence[str] | None = None,
+    protocol: str | None = None,
     cache: SignalCache | None = None,
     trainer_options: dict[str, Any] | None = None,
 ) -> Path:
@@ -62,6 +66,9 @@ def train(
         run: folder to make, or to go on with.
         resume: go on after the last whole epoch; the weights come out as if never interrupted.
         init: another run, of the same network, whose best weights to start from.
+        parts: of each clip: train, val, test, or nothing for one to leave out; else as the corpus
+            states, or dealt at random.
+        protocol: what the parts are, in words, for whoever reads the model's metadata.
         cache: where decoded signals are kept.
         trainer_options: further switches of Lightning's `Trainer`, such as `devices`.
 
@@ -76,8 +83,8 @@ def train(
     """
     cache = cache or SignalCache()
     config = stored_config(run) if resume else config
-    items = _items(corpus, config)
-    data = _describe(corpus, items)
+    items = _items(corpus, config, parts)
+    data = _describe(corpus, items, protocol or f"random, seed {config.split.seed}")
     torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
     if init and not resume:
@@ -101,7 +108,24 @@ def train(
             trainer.fit(module, clips, ckpt_path=last if last.exists() else None)
     except SystemExit as error:  # how Lightning ends on Ctrl-C
         raise StoppedError(f"{run} holds its last whole epoch; --resume goes on") from error
+    if trainer.is_global_zero:
+        load_weights(best_of(run), module)
+        calibration = calibrate(*val_logits(module, clips))
+        write_text(run / "calibration.json", json.dumps(calibration.as_dict(), indent=2) + "\n")
     return best_of(run)
+
+
+@torch.no_grad()
+def val_logits(module: EmotionModule, clips: ClipsModule) -> tuple[np.ndarray, np.ndarray]:
+    """Logits `(clips, classes)` of the validation part, -inf where a corpus has no such label."""
+    module.eval()
+    logits, labels = [], []
+    for batch in clips.val_dataloader():
+        batch = Batch(*(values.to(module.device) for values in batch))
+        allowed = module.class_weights[batch.corpora] > 0
+        logits.append(module.logits(batch.waveforms).masked_fill(~allowed, -np.inf).cpu().numpy())
+        labels.append(batch.labels.cpu().numpy())
+    return np.concatenate(logits), np.concatenate(labels)
 
 
 def stored_config(run: Path) -> Config:
@@ -123,44 +147,66 @@ def best_of(run: Path) -> Path:
 
 
 def load_weights(checkpoint: Path, module: EmotionModule) -> None:
-    """Put the weights of a checkpoint into `module`.
+    """Put the weights of a checkpoint that are judged into `module`, running mean included.
 
     Raises:
         TrainingError: the checkpoint is missing, damaged, or of another network.
     """
     state = load(checkpoint)
     try:
-        module.load_state_dict(state["state_dict"])
+        weights = state["state_dict"]
+        averaged = any(name.startswith("average.") for name in weights)
+        prefix = "average." if averaged else "network."
+        judged = {
+            name.partition(".")[2]: value
+            for name, value in weights.items()
+            if name.startswith(prefix)
+        }
+        module.network.load_state_dict(judged)
+        module.judged.load_state_dict(judged)
+        frontend = {name: weights[f"frontend.{name}"] for name in ("mean", "deviation")}
+        module.frontend.load_state_dict(frontend)
     except (KeyError, RuntimeError) as error:
         raise TrainingError(f"the weights in {checkpoint} are of another network") from error
 
 
 def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
-    """Factor of each class in the loss, `(classes,)`.
+    """Factor of each class in the loss, `(corpora, classes)`.
 
-    `balanced` is `clips / (classes * clips of the class)` over the training part, as scikit-learn.
+    `balanced` is `clips / (classes * clips of the class)` over a corpus' training clips, as
+    scikit-learn; `root` is its square root.  A class that a corpus has not, but another has, is 0.
     """
-    wanted = config.train.class_weights
-    if wanted == "none":
-        return torch.ones(len(EMOTIONS))
-    if wanted == "source":
-        return torch.tensor(SOURCE_CLASS_WEIGHTS)
-    if not isinstance(wanted, str):
-        return torch.tensor(wanted)
-    labels = [int(item.clip.label) for item in items if item.part == "train"]
-    counts = np.bincount(labels, minlength=len(EMOTIONS))
+    training = [item for item in items if item.part == "train"]
+    counts = np.zeros((1 + max(item.corpus for item in items), len(EMOTIONS)), np.int64)
+    np.add.at(counts, ([i.corpus for i in training], [int(i.clip.label) for i in training]), 1)
     present = np.maximum(counts, 1)
-    return torch.tensor(len(labels) / ((counts > 0).sum() * present), dtype=torch.float32)
+    balanced = counts.sum(1, keepdims=True) / ((counts > 0).sum(1, keepdims=True) * present)
+    wanted = config.train.class_weights
+    named = {
+        "none": np.ones_like(balanced),
+        "source": np.broadcast_to(SOURCE_CLASS_WEIGHTS, counts.shape),
+        "balanced": balanced,
+        "root": np.sqrt(balanced),
+    }
+    factors = named[wanted] if isinstance(wanted, str) else np.broadcast_to(wanted, counts.shape)
+    elsewhere = (counts == 0) & (counts.sum(0) > 0)
+    return torch.tensor(np.where(elsewhere, 0, factors), dtype=torch.float32)
 
 
-def _items(corpus: Corpus, config: Config) -> list[Item]:
+def _items(corpus: Corpus, config: Config, parts: Sequence[str] | None) -> list[Item]:
     digests = corpus.digests()
-    readable = [(c, d) for c, d in zip(corpus.clips, digests, strict=True) if d is not None]
-    if len(readable) < len(digests):
-        warnings.warn(f"{len(digests) - len(readable)} unreadable clips are left out", stacklevel=3)
-    clips = [clip for clip, _ in readable]
-    parts = parts_of(clips, [digest for _, digest in readable], config.split)
-    items = [Item(c, d, p) for (c, d), p in zip(readable, parts, strict=True)]
+    missing = digests.count(None)
+    if missing:
+        warnings.warn(f"{missing} unreadable clips are left out", stacklevel=3)
+    kept = [n for n, digest in enumerate(digests) if digest is not None]
+    clips, known = [corpus.clips[n] for n in kept], [digests[n] or "" for n in kept]
+    dealt = [parts[n] for n in kept] if parts else parts_of(clips, known, config.split)
+    number = {name: position for position, name in enumerate(corpus.members)}
+    items = [
+        Item(clip, digest, part, number[clip.corpus])
+        for clip, digest, part in zip(clips, known, dealt, strict=True)
+        if part
+    ]
     for part in ("train", "val"):
         if not any(item.part == part for item in items):
             raise CorpusError(
@@ -169,14 +215,22 @@ def _items(corpus: Corpus, config: Config) -> list[Item]:
     return items
 
 
-def _describe(corpus: Corpus, items: Sequence[Item]) -> dict[str, Any]:
+def _describe(corpus: Corpus, items: Sequence[Item], protocol: str) -> dict[str, Any]:
     parts = {name: [i.digest for i in items if i.part == name] for name in ("train", "val", "test")}
+    speakers = {
+        name: sorted({i.clip.voice for i in items if i.part == name and i.clip.voice})
+        for name in parts
+    }
     return {
         "corpus": corpus.name,
         "licence": corpus.licence,
         "citation": corpus.citation,
+        "protocol": protocol,
         "clips": {name: len(digests) for name, digests in parts.items()},
         "fingerprint": {name: fingerprint(digests) for name, digests in parts.items()},
+        # Beginnings of the clips' SHA-256, so that whoever judges the model can see what it heard.
+        "digests": {name: "".join(shorten(d) for d in sorted(parts[name])) for name in parts},
+        "speakers": speakers,
         "duplicates": duplicates([i.clip for i in items], [i.digest for i in items]),
     }
 
@@ -243,6 +297,7 @@ def _trainer(run: Path, config: Config, options: dict[str, Any]) -> L.Trainer:
         plugins=[SafetensorsIO()],
         use_distributed_sampler=False,  # EpochSampler deals the clips itself
         num_sanity_val_steps=0,
+        gradient_clip_val=config.train.gradient_clip or None,
         log_every_n_steps=1,
         enable_model_summary=False,
         deterministic=True,

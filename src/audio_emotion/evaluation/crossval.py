@@ -1,0 +1,116 @@
+"""What the folds of a protocol say together: mean, deviation and interval, corpus by corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..corpora import Corpus
+from ..labels import EMOTIONS
+from .analysis import Row, analyse, restrict, scores
+from .metrics import SCORES
+from .protocols import Protocol
+
+# Two-sided 95 % quantiles of Student's t by degrees of freedom; 1.96 is the limit.
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+
+
+def summarize(
+    folds: Mapping[str, Sequence[Row]], corpus: Corpus, protocol: Protocol, config: str
+) -> dict[str, dict[str, Any]]:
+    """A result for each corpus, ready for `write_report`; and for its speech where there is song.
+
+    A corpus that lacks labels is judged among those it has, and the report says so.
+
+    Args:
+        folds: rows of the test part of each fold that is done.
+        corpus: what the folds were dealt from.
+        protocol: how.
+        config: name of the configuration.
+    """
+    results = {}
+    for member in corpus.members:
+        own = {
+            name: kept
+            for name, rows in folds.items()
+            if (kept := [row for row in rows if row["corpus"] == member])
+        }
+        if not own:
+            continue
+        results[member] = _result(own, member, corpus, protocol, config)
+        channels = {row["channel"] for rows in own.values() for row in rows}
+        if channels == {"speech", "song"}:
+            for channel in ("speech", "song"):
+                part = {
+                    name: [row for row in rows if row["channel"] == channel]
+                    for name, rows in own.items()
+                }
+                title = f"{member} {channel}"
+                results[f"{member}-{channel}"] = _result(part, title, corpus, protocol, config)
+    return results
+
+
+def over_folds(values: Sequence[float]) -> dict[str, float]:
+    """Mean, standard deviation, and the half width of Student's 95 % interval of the mean."""
+    count = len(values)
+    deviation = float(np.std(values, ddof=1)) if count > 1 else float("nan")
+    quantile = STUDENT[min(count - 2, len(STUDENT) - 1)] if count > 1 else float("nan")
+    return {
+        "mean": float(np.mean(values)),
+        "deviation": deviation,
+        "half_width": quantile * deviation / count**0.5,
+    }
+
+
+def as_text(results: Mapping[str, dict[str, Any]]) -> str:
+    """A line for each corpus."""
+    lines = []
+    for name, result in results.items():
+        parts = [
+            f"{score} {100 * found['mean']:.2f} ± {100 * found['half_width']:.2f} %"
+            for score, found in result["over_folds"].items()
+        ]
+        lines.append(f"{name}: {', '.join(parts)} over {len(result['folds'])} folds")
+        lines.append(f"  {result['protocol']}")
+    return "\n".join(lines)
+
+
+def _result(
+    folds: Mapping[str, Sequence[Row]], name: str, corpus: Corpus, protocol: Protocol, config: str
+) -> dict[str, Any]:
+    pooled = [row for rows in folds.values() for row in rows]
+    occurring = {clip.label.label for clip in corpus.clips if clip.corpus == pooled[0]["corpus"]}
+    labels = [label for label in EMOTIONS if label in occurring]
+    dropped = [label for label in EMOTIONS if label not in occurring]
+    if dropped:
+        folds = {fold: restrict(rows, labels) for fold, rows in folds.items()}
+        pooled = [row for rows in folds.values() for row in rows]
+    by_fold = {fold: scores(rows, labels) for fold, rows in folds.items()}
+    return {
+        "model": f"configuration {config}",
+        "corpus": name,
+        "part": "test",
+        "protocol": _in_words(corpus, protocol, len(folds), dropped),
+        "protocol_name": protocol.name,
+        "over_folds": {
+            score: over_folds([fold[score]["value"] for fold in by_fold.values()])
+            for score in SCORES
+        },
+        "folds": {
+            fold: {"clips": len(folds[fold])} | {s: found[s]["value"] for s in SCORES}
+            for fold, found in by_fold.items()
+        },
+        **analyse(pooled, labels),
+        "errors": [],
+        "predictions": pooled,
+    }
+
+
+def _in_words(corpus: Corpus, protocol: Protocol, done: int, dropped: Sequence[str]) -> str:
+    text = f"protocol {protocol.name} (version {protocol.version}), {protocol.promise}; "
+    text += f"{done} of {len(protocol.folds)} folds, test parts pooled; trained on {corpus.name}"
+    if dropped:
+        text += f"; answered among the labels it has, never as {' or '.join(dropped)}"
+    return text

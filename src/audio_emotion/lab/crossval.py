@@ -1,0 +1,151 @@
+"""Every fold of a protocol trained, exported, and judged by the path that users take.
+
+OUT/
+  protocol.json       protocol, configuration and corpus: what the folds belong to
+  fold-1/             a run folder, with model.onnx and answers.json, the test part's rows
+  report.{html,md,json}
+
+A fold whose answers are there is not trained again, and a fold that was killed goes on, so the same
+command finishes what another began.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..classifier import Classifier
+from ..config import Config
+from ..corpora import Corpus
+from ..corpora.corpus import fingerprint
+from ..errors import TrainingError
+from ..evaluation.analysis import Row
+from ..evaluation.evaluate import judge
+from ..evaluation.protocols import Fold, Protocol
+from ..files import write_text
+from .export import export
+from .train import train
+
+ANSWERS = "answers.json"
+
+
+def crossval(
+    corpus: Corpus,
+    protocol: Protocol,
+    config: Config,
+    out: Path,
+    *,
+    folds: Sequence[str] = (),
+    jobs: int = 1,
+    trainer_options: dict[str, Any] | None = None,
+) -> dict[str, list[Row]]:
+    """Answers on the test part of each fold.
+
+    Args:
+        corpus: what the protocol was built over.
+        protocol: the folds.
+        config: of each training.
+        out: folder to make, or to go on with.
+        folds: names of those to run, others that are done are kept; all if empty.
+        jobs: folds trained at once, sharing the processor's threads.
+        trainer_options: as `train`.
+
+    Returns:
+        Rows by fold, of every fold that is done.
+
+    Raises:
+        TrainingError: `out` holds another protocol's, configuration's or corpus' folds, or a fold
+            is named that there is not.
+    """
+    unknown = sorted(set(folds) - {fold.name for fold in protocol.folds})
+    if unknown:
+        raise TrainingError(
+            f"{protocol.name} has no fold {unknown[0]!r}, but {len(protocol.folds)}"
+        )
+    _check_out(out, _belongs_to(corpus, protocol, config))
+    wanted = [fold for fold in protocol.folds if not folds or fold.name in folds]
+    missing = [fold for fold in wanted if not (out / f"fold-{fold.name}" / ANSWERS).exists()]
+    run = partial(_run, corpus, protocol, config, out, jobs, trainer_options or {})
+    if jobs == 1:
+        for fold in missing:
+            run(fold)
+    else:
+        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            list(pool.map(run, missing))
+    return finished(out, protocol)
+
+
+def finished(out: Path, protocol: Protocol) -> dict[str, list[Row]]:
+    """Rows of each fold that has been answered."""
+    paths = {fold.name: out / f"fold-{fold.name}" / ANSWERS for fold in protocol.folds}
+    return {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name, path in paths.items()
+        if path.exists()
+    }
+
+
+def _run(
+    corpus: Corpus,
+    protocol: Protocol,
+    config: Config,
+    out: Path,
+    jobs: int,
+    options: dict[str, Any],
+    fold: Fold,
+) -> None:
+    if jobs > 1:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+    run = out / f"fold-{fold.name}"
+    print(f"{protocol.name}, fold {fold.name} of {len(protocol.folds)}", flush=True)
+    train(
+        corpus,
+        config,
+        run,
+        resume=(run / "config.yaml").exists(),
+        parts=fold.parts,
+        protocol=f"{protocol.name} {protocol.version}, fold {fold.name}: {protocol.promise}",
+        trainer_options=options,
+    )
+    export(run, run / "model.onnx")
+    rows, errors = judge(
+        Classifier(run / "model.onnx"), (corpus.clips[n] for n in fold.members("test"))
+    )
+    if errors:
+        raise TrainingError(f"fold {fold.name}: {errors[0]['clip']}: {errors[0]['error']}")
+    write_text(run / ANSWERS, json.dumps(rows) + "\n")
+
+
+def _belongs_to(corpus: Corpus, protocol: Protocol, config: Config) -> dict[str, Any]:
+    return {
+        "protocol": protocol.name,
+        "version": protocol.version,
+        "parts": [fold.parts.count("test") for fold in protocol.folds],
+        "corpus": corpus.name,
+        "clips": fingerprint(corpus.digests()),
+        "config": config.model_dump(mode="json"),
+    }
+
+
+def _check_out(out: Path, facts: dict[str, Any]) -> None:
+    """Claim a new folder, or refuse one that was begun with something else."""
+    path = out / "protocol.json"
+    if not path.exists():
+        if out.exists() and any(out.iterdir()):
+            raise TrainingError(f"{out} exists already and is no cross-validation; name another")
+        write_text(path, json.dumps(facts, indent=2) + "\n")
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in json.loads(json.dumps(facts)).items():
+        if before.get(name) != value:
+            raise TrainingError(
+                f"{out} was begun with another {name} than this command's; name another folder"
+            )

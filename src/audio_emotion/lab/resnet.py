@@ -1,0 +1,143 @@
+"""A small residual network that listens to the voice only.
+
+Four residual blocks with squeeze-excitation over pictures that shrink early, then attention over
+time: several heads each choose where to listen, and keep a mean and a deviation.  Frames outside
+the voice are zero on the way and out of every average.
+
+    pictures (batch, channels, n_mels, frames)
+      └─ stem      32 x n_mels/2  x frames/2
+         └─ blocks 32, 64, 128, 192 x n_mels/16 x frames/8
+            └─ heads   4 x (48 means + 48 deviations)
+               └─ logits (batch, classes)
+
+He et al., 2016 (arXiv:1512.03385); Hu et al., 2018 (arXiv:1709.01507); attentive statistics after
+Okabe et al., 2018 (arXiv:1803.10963).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..config import NetworkConfig
+from ..labels import EMOTIONS
+
+CHANNELS = (32, 64, 128, 192)  # of the blocks, at width 1
+STRIDES = ((1, 1), (2, 2), (2, 2), (2, 1))  # of the blocks along mel bands and frames
+STEM = 5  # size of the first kernel; it has stride 2
+REDUCTION = 8  # of channels in the squeeze
+HEADS, HEAD_SIZE, HIDDEN = 4, 48, 96
+NEVER = -1e4  # logit of a frame that no head may listen to
+EPSILON = 1e-5
+
+
+class VoiceResNet(nn.Module):
+    """Pictures and their voiced frames to logits over the emotions.
+
+    Args:
+        config: width and dropout.
+        channels: pictures stacked in the input.
+        n_mels: bands of a picture.
+        classes: number of labels.
+    """
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        channels: int = 2,
+        n_mels: int = 64,
+        classes: int = len(EMOTIONS),
+    ) -> None:
+        super().__init__()
+        self.config = config
+        widths = [8 * round(channels * config.width / 8) for channels in CHANNELS]
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, widths[0], STEM, 2, STEM // 2, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(),
+        )
+        entering = [widths[0], *widths]
+        self.blocks = nn.ModuleList(
+            Block(a, b, stride) for a, b, stride in zip(entering, widths, STRIDES, strict=False)
+        )
+        self.pool = AttentivePool(widths[-1] * -(-n_mels // 16))
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(2 * HEADS * HEAD_SIZE, classes)
+
+    def forward(self, pictures: Tensor, counted: Tensor) -> Tensor:
+        """`(batch, channels, n_mels, frames)` and the frames that count → logits."""
+        maps = self.stem(pictures)
+        mask = _halve(counted[:, None, None].float()).to(maps.dtype)
+        maps = maps * mask
+        for block in self.blocks:
+            maps, mask = block(maps, mask)
+        logits: Tensor = self.classifier(self.dropout(self.pool(maps, mask)))
+        return logits
+
+    def set_dropout(self, active: bool) -> None:
+        """Switch dropout to its configured probability, or off."""
+        self.dropout.p = self.config.dropout if active else 0.0
+
+
+class Block(nn.Module):
+    """Two convolutions and a squeeze-excitation beside a shortcut."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: tuple[int, int]) -> None:
+        super().__init__()
+        self.halves = stride[1] == 2
+        self.body = nn.Sequential(
+            nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+            nn.ReLU(),
+            nn.Conv2d(channels_out, channels_out, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+        )
+        nn.init.zeros_(self.body[-1].weight)  # type: ignore[arg-type]  # begins as the shortcut
+        self.excite = nn.Sequential(
+            nn.Linear(channels_out, channels_out // REDUCTION),
+            nn.ReLU(),
+            nn.Linear(channels_out // REDUCTION, channels_out),
+            nn.Sigmoid(),
+        )
+        self.shortcut = nn.Sequential()
+        if channels_in != channels_out:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride, stride, ceil_mode=True),
+                nn.Conv2d(channels_in, channels_out, 1, bias=False),
+                nn.BatchNorm2d(channels_out),
+            )
+
+    def forward(self, maps: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps `(batch, channels, bands, frames)` with their mask `(batch, 1, 1, frames)`."""
+        mask = _halve(mask) if self.halves else mask
+        change = self.body(maps)
+        mean = (change * mask).sum((2, 3)) / (mask.sum((2, 3)) * change.shape[2])
+        change = change * self.excite(mean)[..., None, None]
+        return torch.relu(change + self.shortcut(maps)) * mask, mask
+
+
+class AttentivePool(nn.Module):
+    """Maps of any length to one vector: mean and deviation under each head's attention."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.attention = nn.Sequential(nn.Linear(size, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, HEADS))
+        self.values = nn.Linear(size, HEADS * HEAD_SIZE)
+        self.norm = nn.BatchNorm1d(2 * HEADS * HEAD_SIZE)
+
+    def forward(self, maps: Tensor, mask: Tensor) -> Tensor:
+        """`(batch, channels, bands, frames)` → `(batch, 2 * heads * size)`."""
+        frames = maps.flatten(1, 2).transpose(1, 2).float()  # (batch, frames, channels * bands)
+        silent = mask[:, 0, 0, :, None] == 0
+        weights = self.attention(frames).masked_fill(silent, NEVER).softmax(1)[..., None]
+        values = self.values(frames).unflatten(2, (HEADS, HEAD_SIZE))
+        mean = (weights * values).sum(1)
+        variance = (weights * (values - mean[:, None]).square()).sum(1)
+        deviation = (variance + EPSILON).sqrt()
+        pooled: Tensor = self.norm(torch.cat([mean.flatten(1), deviation.flatten(1)], 1))
+        return pooled
+
+
+def _halve(mask: Tensor) -> Tensor:
+    """Every second frame, one that counts where either did, as a convolution of stride 2 sees."""
+    return nn.functional.max_pool2d(mask, (1, 2), (1, 2), ceil_mode=True)

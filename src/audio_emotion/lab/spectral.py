@@ -1,0 +1,140 @@
+"""Augmentation between the STFT and the decibels, where it costs next to nothing.
+
+Everything works on the power of a whole batch at once, where it lies, with torch's generator:
+
+    warp        frequencies scaled, so another pitch and another vocal tract
+    tempo       time scaled
+    echo        an exponentially decaying tail on each band's power
+    equaliser   a smooth random curve over the bands, at times a telephone's band or a low-pass
+    noise       steady noise of a random colour, with the fluctuation of a band's power
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ..config import AugmentConfig, FrontendConfig
+from .frontend import hz_to_mel, mel_filters, mel_to_hz
+
+WARPS = 25  # banks kept, evenly spaced in semitones
+ECHO_FRAMES = 60
+CURVES = 4  # cosines that an equaliser is the sum of
+TELEPHONE = (300.0, 3400.0)  # Hz
+STOP = 1e-5  # power that a band outside the telephone's keeps
+HIGHEST_SNR = 50.0  # dB; noise at that is as good as none
+FLUCTUATION = 2.0  # shape of the gamma distribution of a band's power over time
+SHARES = {"warp": 0.8, "tempo": 0.7, "echo": 0.25, "curve": 0.7, "telephone": 0.15, "low": 0.1,
+          "noise": 0.6}  # of the clips, times `spectral_p`  # fmt: skip
+
+
+class SpectralAugment(nn.Module):
+    """Power spectra to mel power, never twice the same.
+
+    Args:
+        config: how far each change may go.
+        frontend: what the bands are.
+    """
+
+    def __init__(self, config: AugmentConfig, frontend: FrontendConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.hop_dur = frontend.hop_length / frontend.sampling_rate
+        rate, n_mels = frontend.sampling_rate, frontend.n_mels
+        most = config.warp_semitones
+        banks = [
+            torch.from_numpy(mel_filters(rate, frontend.n_fft, n_mels, 2 ** (semitones / 12))).T
+            for semitones in torch.linspace(-most, most, WARPS).tolist()
+        ]
+        top = hz_to_mel(torch.tensor(rate / 2).numpy()).item()
+        centres = mel_to_hz(torch.linspace(0, top, n_mels + 2).numpy())[1:-1]
+        self.register_buffer("banks", torch.stack(banks), persistent=False)  # (warps, bins, n_mels)
+        self.register_buffer("centres", torch.from_numpy(centres).float(), persistent=False)
+        self.banks: Tensor
+        self.centres: Tensor
+
+    def forward(self, power: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Power `(batch, frames, bins)`, of which `(batch,)` are the voice's, to mel power.
+
+        Returns:
+            Mel power `(batch, frames, n_mels)`, and how many frames of each are the voice's.
+        """
+        bands, frames = self.tempo(self.warp(power), frames)
+        voice = torch.arange(bands.shape[1], device=bands.device)[None] < frames[:, None]
+        bands = self.equalize(self.echo(bands * voice[..., None]))
+        return self.noise(bands * voice[..., None], frames), frames
+
+    def warp(self, power: Tensor) -> Tensor:
+        """Mel power by a bank drawn for each clip, `(batch, frames, n_mels)`."""
+        drawn = torch.randint(WARPS, (len(power),))
+        drawn[~self._struck("warp", len(power))] = WARPS // 2
+        return torch.bmm(power, self.banks[drawn.to(power.device)])
+
+    def tempo(self, bands: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Time scaled by linear interpolation between frames; the batch grows with its longest."""
+        most = self.config.tempo
+        speed = torch.exp(_uniform(len(bands), -most, most))
+        speed[~self._struck("tempo", len(bands))] = 1
+        speed = speed.to(bands.device)
+        scaled = torch.clamp((frames / speed).round().long(), min=1)
+        position = torch.arange(int(scaled.max()), device=bands.device)[None] * speed[:, None]
+        position = torch.minimum(position, (frames - 1)[:, None].float())
+        before = position.floor().long()
+        after = torch.minimum(before + 1, (frames - 1)[:, None])
+        share = (position - before)[..., None]
+        return torch.lerp(_take(bands, before), _take(bands, after), share), scaled
+
+    def echo(self, bands: Tensor) -> Tensor:
+        """Each band's power followed by a tail that falls by 60 dB in a random time."""
+        batch, frames = bands.shape[:2]
+        fall = _uniform(batch, 0.15, self.config.reverb_dur)
+        loudness = _uniform(batch, 0.05, 0.5) * self._struck("echo", batch)
+        time = torch.arange(ECHO_FRAMES) * self.hop_dur
+        tail = loudness[:, None] * torch.exp(-math.log(1e6) * time / fall[:, None])
+        tail[:, 0] = 1
+        size = frames + ECHO_FRAMES
+        spectrum = torch.fft.rfft(tail.to(bands.device), size, 1)[..., None]
+        heard = torch.fft.irfft(torch.fft.rfft(bands, size, 1) * spectrum, size, 1)
+        return torch.clamp(heard[:, :frames], min=0)
+
+    def equalize(self, bands: Tensor) -> Tensor:
+        """Bands weighed by a smooth curve, and by a telephone's or a low-pass's stop band."""
+        batch, n_mels = len(bands), bands.shape[2]
+        place = torch.linspace(0, math.pi, n_mels)
+        most = self.config.equalizer_db
+        curve = sum(
+            _uniform(batch, -most, most)[:, None] * torch.cos(k * place)
+            for k in range(1, CURVES + 1)
+        )
+        gain = 10 ** (curve * self._struck("curve", batch)[:, None] / 10)
+        centres = self.centres.cpu()
+        outside = (centres < TELEPHONE[0]) | (centres > TELEPHONE[1])
+        above = centres > _uniform(batch, 3500, 7500)[:, None]
+        gain[self._struck("telephone", batch)[:, None] & outside] *= STOP
+        gain[self._struck("low", batch)[:, None] & above] *= STOP
+        return bands * gain[:, None].to(bands.device)
+
+    def noise(self, bands: Tensor, frames: Tensor) -> Tensor:
+        """Noise of a random colour, `least_snr` dB below the voice or further."""
+        batch, _, n_mels = bands.shape
+        mean = bands.sum((1, 2)) / (frames * n_mels)
+        snr = _uniform(batch, self.config.least_snr, HIGHEST_SNR)
+        level = 10 ** (-snr / 10) * self._struck("noise", batch)
+        colour = torch.exp(_uniform(batch, -2.4, 2.4)[:, None] * torch.linspace(-1, 1, n_mels))
+        shape = torch.full(bands.shape, FLUCTUATION)
+        fluctuation = torch._standard_gamma(shape) / FLUCTUATION
+        noise = (level[:, None] * colour)[:, None] * fluctuation
+        return bands + mean[:, None, None] * noise.to(bands.device)
+
+    def _struck(self, change: str, batch: int) -> Tensor:
+        return torch.rand(batch) < SHARES[change] * self.config.spectral_p
+
+
+def _uniform(batch: int, low: float, high: float) -> Tensor:
+    return torch.rand(batch) * (high - low) + low
+
+
+def _take(bands: Tensor, frame: Tensor) -> Tensor:
+    return bands.gather(1, frame[..., None].expand(-1, -1, bands.shape[2]))

@@ -1,0 +1,83 @@
+"""Augmentation of spectra: each change against what physics says it should do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from audio_emotion.config import AugmentConfig, load_config
+from audio_emotion.lab import spectral
+from audio_emotion.lab.frontend import mel_filters
+from audio_emotion.lab.spectral import SpectralAugment
+
+FRONTEND = load_config("voice").frontend
+HOP_DUR = FRONTEND.hop_length / FRONTEND.sampling_rate
+
+
+def augment(monkeypatch: pytest.MonkeyPatch, only: str, **settings: float) -> SpectralAugment:
+    """One change for every clip, no other."""
+    shares = {name: float(name == only) for name in spectral.SHARES}
+    monkeypatch.setattr(spectral, "SHARES", shares)
+    torch.manual_seed(0)
+    return SpectralAugment(AugmentConfig(spectral_p=1, **settings), FRONTEND)
+
+
+def test_without_a_change_it_is_the_mel_power(monkeypatch: pytest.MonkeyPatch) -> None:
+    power = torch.rand(3, 20, 513)
+    bands, frames = augment(monkeypatch, "none")(power, torch.tensor([20, 20, 20]))
+    expected = power @ torch.from_numpy(mel_filters(16_000, 1024, 64)).T
+    torch.testing.assert_close(bands, expected, atol=1e-5, rtol=1e-4)
+    assert frames.tolist() == [20, 20, 20]
+
+
+def test_tempo_scales_time_within_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = augment(monkeypatch, "tempo", tempo=0.2)
+    ramp = torch.arange(100.0)[None, :, None].expand(200, -1, 64)
+    bands, frames = changed.tempo(ramp, torch.full((200,), 100))
+    assert frames.min() >= round(100 * np.exp(-0.2))
+    assert frames.max() <= round(100 * np.exp(0.2))
+    assert frames.float().std() > 5
+    for row, count in zip(bands, frames, strict=True):
+        steps = row[1 : count - 1, 0].diff()
+        torch.testing.assert_close(
+            steps.median(), torch.tensor(100 / float(count)), atol=0.01, rtol=0
+        )
+
+
+def test_an_echo_falls_by_sixty_decibels_in_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    click = torch.zeros(1, 60, 64)
+    click[:, 0] = 1
+    monkeypatch.setattr(spectral, "_uniform", lambda batch, low, high: torch.full((batch,), high))
+    heard = augment(monkeypatch, "echo", reverb_dur=0.5).echo(click)[0, :, 0]
+    assert heard[0].item() == pytest.approx(1, abs=1e-5)
+    decay = 10 * torch.log10(heard[11] / heard[1])
+    assert decay.item() == pytest.approx(-60 * 10 * HOP_DUR / 0.5, abs=0.1)
+
+
+def test_a_telephone_loses_what_its_band_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = augment(monkeypatch, "telephone")
+    heard = changed.equalize(torch.ones(1, 2, 64))[0, 0]
+    inside = (changed.centres >= 300) & (changed.centres <= 3400)
+    assert (heard[inside] == 1).all()
+    assert (heard[~inside] < 1e-4).all()
+
+
+def test_noise_is_no_louder_than_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = augment(monkeypatch, "noise", least_snr=10)
+    bands = torch.ones(400, 50, 64)
+    added = changed.noise(bands, torch.full((400,), 50)) - bands
+    assert added.min() >= 0
+    colours = added.mean(1)  # (400, 64)
+    middle = colours[:, 31:33].mean(1)  # where every colour has its level
+    snr = -10 * torch.log10(middle)
+    assert snr.min() > 10 - 3
+    assert snr.max() > 40
+
+
+def test_each_clip_has_its_own_chances() -> None:
+    torch.manual_seed(0)
+    changed = SpectralAugment(AugmentConfig(spectral_p=1), FRONTEND)
+    power = torch.rand(1, 30, 513).expand(16, -1, -1)
+    bands, _ = changed(power, torch.full((16,), 30))
+    assert len({round(float(row.sum()), 3) for row in bands}) > 12
