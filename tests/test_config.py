@@ -55,6 +55,21 @@ def test_nonsense_is_refused_in_words(override: str, message: str) -> None:
         load_config("source", [override])
 
 
+def test_a_file_can_build_on_another_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: voice\nname: mine\ntrain: {epochs: 3}\n")
+    mine, base = load_config(path), load_config("voice")
+    assert mine.train.epochs == 3
+    assert mine.train.batch_size == base.train.batch_size
+    assert mine.frontend == base.frontend
+    path.write_text("base: nobody\n")
+    with pytest.raises(ConfigError, match="base 'nobody' is none of"):
+        load_config(path)
+    path.write_text("- 1\n")
+    with pytest.raises(ConfigError, match="states no sections"):
+        load_config(path)
+
+
 def test_file_and_its_absence(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nnetwork: {width: 0.25}\n")

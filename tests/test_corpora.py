@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from audio_emotion import Emotion
 from audio_emotion.config import SplitConfig
-from audio_emotion.corpora import load_corpus
+from audio_emotion.corpora import Clip, load_corpus
 from audio_emotion.corpora.corpus import duplicates, fingerprint
 from audio_emotion.corpora.describe import as_text, describe
 from audio_emotion.corpora.split import parts_of, read_split, stratified_split, write_split
@@ -173,6 +174,29 @@ def test_stated_parts_are_kept_and_a_planted_leak_is_named(tmp_path: Path, wav: 
         "copy.wav": "test",
         "voice.wav": "train",
     }
+
+
+def test_whole_speakers_are_dealt_in_each_corpus() -> None:
+    clips = [
+        Clip(f"{corpus}{speaker}{n}", Emotion(n), Path("x"), speaker=str(speaker), corpus=corpus)
+        for corpus, speakers in [("A", 10), ("B", 20)]
+        for speaker in range(speakers)
+        for n in range(3)
+    ]
+    parts = parts_of(clips, [c.name for c in clips], SplitConfig(by="speaker", test=0.2, val=0.1))
+    for corpus, expected in [("A", (7, 1, 2)), ("B", (14, 2, 4))]:
+        voices = {
+            part: {c.voice for c, p in zip(clips, parts, strict=True) if p == part}
+            & {c.voice for c in clips if c.corpus == corpus}
+            for part in ("train", "val", "test")
+        }
+        assert tuple(map(len, voices.values())) == expected
+        assert not voices["train"] & voices["test"]
+    nobody = [replace(clips[0], speaker=None), *clips[1:]]
+    with pytest.raises(CorpusError, match="A00 states no speaker"):
+        parts_of(nobody, [c.name for c in clips], SplitConfig(by="speaker"))
+    with pytest.raises(CorpusError, match="none is left to train on"):
+        parts_of(clips[:3], ["a", "b", "c"], SplitConfig(by="speaker"))
 
 
 def test_split_file_round_trip(tmp_path: Path, ravdess: Path) -> None:

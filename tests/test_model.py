@@ -12,10 +12,18 @@ import soundfile
 import torch
 
 from audio_emotion import EMOTIONS, Classifier, resample
+from audio_emotion.config import load_config
 from audio_emotion.corpora import load_corpus
-from audio_emotion.errors import AudioError, ModelError
-from audio_emotion.lab.export import export, fuse_batch_norms, load_model, round_weights
-from audio_emotion.lab.train import train
+from audio_emotion.errors import AudioError, ModelError, TrainingError
+from audio_emotion.lab.export import (
+    export,
+    export_weights,
+    fuse_batch_norms,
+    load_model,
+    round_weights,
+)
+from audio_emotion.lab.module import EmotionModule
+from audio_emotion.lab.train import load_weights, stored_config, train
 from conftest import RATE, voice
 from test_train import pytestmark as pytestmark
 from test_train import tiny
@@ -83,6 +91,75 @@ def test_no_path_of_this_machine_travels_with_the_model(model: Path) -> None:
     content = model.read_bytes()
     assert b".py" not in content
     assert str(Path.home()).encode() not in content
+
+
+@pytest.fixture(scope="module")
+def voice_run(ravdess: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small network, one epoch."""
+    folder = tmp_path_factory.mktemp("voice") / "run"
+    config = load_config("voice", ["train.epochs=1", "network.width=0.25", "train.batch_size=8"])
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    train(load_corpus(ravdess), config, folder, trainer_options=options)
+    return folder
+
+
+def test_the_small_network_is_the_same_in_onnx_whatever_the_batch(
+    voice_run: Path, tmp_path: Path, recording: tuple[np.ndarray, int]
+) -> None:
+    export(voice_run, tmp_path / "model.onnx", "fp32")
+    classifier = Classifier(tmp_path / "model.onnx")
+    reference = load_model(voice_run)
+    signal = resample(*recording, classifier.sampling_rate)
+    for batch in (signal[None], np.stack([signal] * 3), signal[None, :5000]):
+        with torch.inference_mode():
+            expected = reference(torch.from_numpy(batch.copy()))[0]
+        np.testing.assert_allclose(classifier._run(batch)[0], expected, atol=AGREEMENT)
+
+
+def test_temperature_and_threshold_travel_with_the_model(voice_run: Path, tmp_path: Path) -> None:
+    path = voice_run / "calibration.json"
+    stored = json.loads(path.read_text())
+    sharper = stored | {"temperature": stored["temperature"] / 2, "threshold": 0.01}
+    predictions = []
+    for values in (stored, sharper):
+        path.write_text(json.dumps(values))
+        export(voice_run, tmp_path / "model.onnx", "fp32")
+        predictions.append(Classifier(tmp_path / "model.onnx")(voice(), RATE))
+    path.write_text(json.dumps(stored))
+    before, after = (np.array(list(p.probabilities.values())) for p in predictions)
+    np.testing.assert_allclose(after, before**2 / (before**2).sum(), atol=1e-4)
+    assert predictions[1].confident
+    assert predictions[1].threshold == 0.01
+
+
+def test_integers_need_training_clips_and_give_nearly_the_same(
+    voice_run: Path, ravdess: Path, tmp_path: Path, recording: tuple[np.ndarray, int]
+) -> None:
+    with pytest.raises(TrainingError, match="name their corpus with --data"):
+        export(voice_run, tmp_path / "small.onnx", "int8")
+    export(voice_run, tmp_path / "small.onnx", "int8", load_corpus(ravdess))
+    export(voice_run, tmp_path / "plain.onnx", "fp32")
+    small, plain = (Classifier(tmp_path / f"{n}.onnx") for n in ("small", "plain"))
+    weights = [t for t in onnx.load(tmp_path / "small.onnx").graph.initializer if t.data_type == 3]
+    assert sum(onnx.numpy_helper.to_array(t).size for t in weights) > 50_000
+    for label, chance in plain(*recording).probabilities.items():
+        assert small(*recording).probabilities[label] == pytest.approx(chance, abs=0.05)
+    assert "/" not in (small.metadata["training_data"]).replace("RAVDESS/", "")
+
+
+def test_a_checkpoint_alone_starts_another_run(
+    voice_run: Path, ravdess: Path, tmp_path: Path
+) -> None:
+    export_weights(voice_run, tmp_path / "weights.safetensors")
+    assert (tmp_path / "weights.safetensors").stat().st_size < 1e6
+    module = EmotionModule(stored_config(voice_run))
+    load_weights(tmp_path / "weights.safetensors", module)
+    expected = load_model(voice_run)
+    for name, value in expected.network.state_dict().items():
+        torch.testing.assert_close(
+            module.judged.state_dict()[name], value, atol=1e-3, rtol=1e-3, check_dtype=False
+        )
+    torch.testing.assert_close(module.frontend.mean, expected.frontend.mean)
 
 
 def test_halves_halve_the_weights(run: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Eight emotions in speech and song.
 
     Classifier, Prediction   the trained model at work: `Classifier().file("clip.wav").label`
+    timeline, Timeline       emotions over the time of a long recording
+    TimelineStream           the same for samples that are still coming
     read_audio, resample     recordings in, mono float32 out
     Emotion, EMOTIONS        the labels and their order
     AudioEmotionError        what everything raised on purpose descends from
@@ -13,6 +15,7 @@ from .audio import read_audio, resample
 from .classifier import Classifier, Prediction
 from .errors import AudioEmotionError
 from .labels import EMOTIONS, Emotion
+from .timeline import Timeline, TimelineStream, timeline
 from .version import __version__
 
 __all__ = [
@@ -21,7 +24,10 @@ __all__ = [
     "Classifier",
     "Emotion",
     "Prediction",
+    "Timeline",
+    "TimelineStream",
     "__version__",
     "read_audio",
     "resample",
+    "timeline",
 ]

@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
@@ -43,6 +44,32 @@ class TruncationWarning(UserWarning):
     """A recording is longer than the maximum duration; its rest was not read."""
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A recording that is decoded block by block, `(frames, channels)` float32 each."""
+
+    blocks: Iterator[Signal]
+    sampling_rate: int  # Hz
+    channels: int
+
+
+@contextmanager
+def open_blocks(source: Source) -> Iterator[Opened]:
+    """A recording, however long, in bounded memory.
+
+    Raises:
+        AudioError: as `read_audio`; what a block's decoding finds is raised where it is asked for.
+    """
+    name = describe(source)
+    with _opened(source, name) as file:
+        try:
+            opened = _sndfile_blocks(file, name)
+        except soundfile.LibsndfileError:
+            file.seek(0)
+            opened = _ffmpeg_blocks(file, name)
+        yield opened
+
+
 def read_audio(source: Source, *, max_dur: float = MAX_DUR) -> tuple[Signal, int]:
     """Decode a recording and average its channels.
 
@@ -60,13 +87,10 @@ def read_audio(source: Source, *, max_dur: float = MAX_DUR) -> tuple[Signal, int
     if not max_dur > 0:
         raise AudioError(f"max_dur is {max_dur} s; it must be positive")
     name = describe(source)
-    with _opened(source, name) as file:
-        try:
-            blocks, rate = _sndfile_blocks(file, name)
-        except soundfile.LibsndfileError:
-            file.seek(0)
-            blocks, rate = _ffmpeg_blocks(file, name)
-        signal = _gather(blocks, max_samples=round(max_dur * rate), name=name)
+    with open_blocks(source) as opened:
+        rate = opened.sampling_rate
+        mono = (block.mean(1) for block in opened.blocks)
+        signal = _gather(mono, max_samples=round(max_dur * rate), name=name)
     if not signal.size:
         raise AudioError(f"{name} holds no samples")
     if not np.isfinite(signal).all():
@@ -125,7 +149,7 @@ def _open_path(path: Path) -> BinaryIO:
         raise AudioError(f"{path} cannot be opened: {error.strerror}") from error
 
 
-def _sndfile_blocks(file: BinaryIO, name: str) -> tuple[Iterator[Signal], int]:
+def _sndfile_blocks(file: BinaryIO, name: str) -> Opened:
     sound = soundfile.SoundFile(file)
     _check_format(sound.samplerate, sound.channels, name)
     promised = _promised_frames(sound)
@@ -135,15 +159,22 @@ def _sndfile_blocks(file: BinaryIO, name: str) -> tuple[Iterator[Signal], int]:
     def blocks() -> Iterator[Signal]:
         decoded = 0
         with sound:
-            while (block := sound.read(BLOCK, dtype="float32", always_2d=True)).size:
+            while (block := _read(sound, name, decoded)).size:
                 decoded += len(block)
-                yield cast(Signal, block.mean(1))
+                yield block
         if promised is not None and decoded < promised:
             raise AudioError(
                 _truncated(name, decoded / sound.samplerate, promised / sound.samplerate)
             )
 
-    return blocks(), sound.samplerate
+    return Opened(blocks(), sound.samplerate, sound.channels)
+
+
+def _read(sound: soundfile.SoundFile, name: str, decoded: int) -> Signal:
+    try:
+        return cast(Signal, sound.read(BLOCK, dtype="float32", always_2d=True))
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{name} is truncated or damaged after {decoded} samples") from error
 
 
 def _promised_frames(sound: soundfile.SoundFile) -> int | None:
@@ -160,7 +191,7 @@ def _promised_frames(sound: soundfile.SoundFile) -> int | None:
     return int(sound.frames) * int(data[1]) // present if present else None
 
 
-def _ffmpeg_blocks(file: BinaryIO, name: str) -> tuple[Iterator[Signal], int]:
+def _ffmpeg_blocks(file: BinaryIO, name: str) -> Opened:
     import av
 
     try:
@@ -179,11 +210,11 @@ def _ffmpeg_blocks(file: BinaryIO, name: str) -> tuple[Iterator[Signal], int]:
             try:
                 for frame in container.decode(stream):
                     for planar in resampler.resample(frame):
-                        yield planar.to_ndarray().mean(0)
+                        yield cast(Signal, planar.to_ndarray().T)
             except av.error.FFmpegError as error:
                 raise AudioError(f"{name} is truncated or damaged: {error.strerror}") from error
 
-    return blocks(), stream.rate
+    return Opened(blocks(), stream.rate, stream.channels)
 
 
 def _check_format(rate: int, channels: int, name: str) -> None:
@@ -196,22 +227,19 @@ def _check_format(rate: int, channels: int, name: str) -> None:
 
 
 def _gather(blocks: Iterator[Signal], max_samples: int, name: str) -> Signal:
-    """Blocks up to `max_samples`; a decoder that breaks off says how much there was."""
+    """Blocks up to `max_samples`."""
     kept: list[Signal] = []
     decoded = 0
-    try:
-        for block in blocks:
-            kept.append(block[: max_samples - decoded])
-            decoded += len(block)
-            if decoded > max_samples:
-                warnings.warn(
-                    f"{name} is longer than max_dur; its rest was not read",
-                    TruncationWarning,
-                    stacklevel=3,
-                )
-                break
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{name} is truncated or damaged after {decoded} samples") from error
+    for block in blocks:
+        kept.append(block[: max_samples - decoded])
+        decoded += len(block)
+        if decoded > max_samples:
+            warnings.warn(
+                f"{name} is longer than max_dur; its rest was not read",
+                TruncationWarning,
+                stacklevel=3,
+            )
+            break
     return np.concatenate(kept) if kept else np.zeros(0, np.float32)
 
 

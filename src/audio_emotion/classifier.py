@@ -117,6 +117,17 @@ class Classifier:
         """
         return self(*read_audio(source, max_dur=max_dur))
 
+    def windows(self, signals: Signal) -> npt.NDArray[np.float32]:
+        """Probabilities of signals that are heard one by one, each in one window.
+
+        Args:
+            signals: `(batch, samples)` float32 at the model's `sampling_rate`, at most `win_dur`.
+
+        Returns:
+            `(batch, labels)`.
+        """
+        return self._run(signals)[0]
+
     def _hear(self, signal: Signal) -> npt.NDArray[np.float32]:
         """Probabilities of each window that the voice takes, `(windows, labels)`."""
         if len(signal) <= to_samples(WHOLE_DUR, self.sampling_rate):

@@ -159,8 +159,9 @@ class TrainConfig(_Section):
 
 
 class SplitConfig(_Section):
-    """Shares of each class held back."""
+    """Shares held back: of each class' clips, or of each corpus' speakers."""
 
+    by: Literal["clip", "speaker"] = "clip"
     test: float = Field(0.2, ge=0, lt=1)
     val: float = Field(0.1, gt=0, lt=1)
     seed: int = Field(0, ge=0)
@@ -234,7 +235,7 @@ def load_config(source: str | Path, overrides: Iterable[str] = ()) -> Config:
     >>> load_config("source", ["train.lr=5e-4"]).train.lr
     0.0005
     """
-    values = _parse(_read(source), str(source)) or {}
+    values = _values(source)
     for override in overrides:
         _override(values, override)
     return make_config(values, str(source))
@@ -246,6 +247,28 @@ def make_config(values: dict[str, Any], origin: str) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{origin}: " + "; ".join(map(_in_words, error.errors()))) from error
+
+
+def _values(source: str | Path) -> dict[str, Any]:
+    """What a file states, on top of what the configuration it names as its `base` states."""
+    own = _parse(_read(source), str(source)) or {}
+    if not isinstance(own, dict):
+        raise ConfigError(f"{source} states no sections, but {own!r}")
+    base = own.pop("base", None)
+    if base is None:
+        return own
+    if base not in available() or base == source:
+        names = ", ".join(available())
+        raise ConfigError(f"{source}: base {base!r} is none of {names}, or is itself")
+    return _merged(_values(base), own)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(below.get(key), dict)
+        merged[key] = below[key] | value if both else value
+    return merged
 
 
 def _folder() -> Any:

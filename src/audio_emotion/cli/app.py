@@ -14,6 +14,7 @@ from .download import download
 from .evaluate import evaluate
 from .export import export
 from .predict import predict
+from .timeline import timeline
 from .train import train
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (predict, evaluate, train, crossval, export, data, download):
+for command in (predict, timeline, evaluate, train, crossval, export, data, download):
     app.command()(command)
 
 

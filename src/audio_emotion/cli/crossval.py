@@ -13,6 +13,8 @@ from ..corpora import load_corpora
 from ..evaluation import crossval as summary
 from ..evaluation.protocols import NAMES, REPEATS, build
 from ..evaluation.report import write_report
+from ..evaluation.robustness import as_markdown, compare
+from ..files import write_text
 
 
 def crossval(
@@ -32,6 +34,10 @@ def crossval(
     ] = "",
     seed: Annotated[int, typer.Option(help="Of the protocol random.", min=0)] = 0,
     repeats: Annotated[int, typer.Option(help="Of the protocol random.", min=1)] = REPEATS,
+    robustness: Annotated[
+        bool,
+        typer.Option("--robustness", help="Also hear the test clips by telephone, in noise, …."),
+    ] = False,
     jobs: Annotated[int, typer.Option(help="Folds trained at once.", min=1)] = 1,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
 ) -> None:
@@ -71,3 +77,7 @@ def crossval(
     for name, result in results.items():
         write_report(result, out / f"report-{name}", force=True)
     typer.echo(summary.as_text(results))
+    if robustness:
+        found = compare(corpus, planned, out, rows, step=lambda text: typer.echo(text, err=True))
+        write_text(out / "robustness.md", as_markdown(found))
+        typer.echo(as_markdown(found), nl=False)

@@ -11,6 +11,7 @@ import typer
 
 from ..classifier import Classifier
 from ..corpora import Clip, load_corpus
+from ..evaluation.conditions import CONDITIONS
 from ..evaluation.evaluate import evaluate as judge
 from ..evaluation.report import as_markdown, write_report
 from ..files import refuse_overwrite
@@ -26,6 +27,9 @@ def evaluate(
         bool,
         typer.Option("--shared-labels", help="Answer only among the labels that the corpus has."),
     ] = False,
+    condition: Annotated[
+        str | None, typer.Option(help=f"Hear each clip under one of {', '.join(CONDITIONS)}.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html, report.md and report.json.")
     ] = None,
@@ -45,7 +49,9 @@ def evaluate(
     """
     if out:
         refuse_overwrite(out, force)
-    result = judge(Classifier(model), load_corpus(data), split, _progress, shared=shared)
+    result = judge(
+        Classifier(model), load_corpus(data), split, _progress, shared=shared, under=condition
+    )
     if out:
         write_report(result, out, force)
     typer.echo(as_markdown(result), nl=False)

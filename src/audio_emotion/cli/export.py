@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..corpora import load_corpora
 from ..files import refuse_overwrite
 
 
@@ -16,26 +17,40 @@ class Precision(str, Enum):
 
     fp16 = "fp16"
     fp32 = "fp32"
+    int8 = "int8"
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a training.")],
     out: Annotated[Path, typer.Option(help="Model file to write.")] = Path("model.onnx"),
     precision: Annotated[
-        Precision, typer.Option(help="How weights are stored; fp16 halves the file.")
+        Precision, typer.Option(help="fp16 halves the file; int8 also computes in integers.")
     ] = Precision.fp16,
+    data: Annotated[
+        list[Path],
+        typer.Option(help="For int8: the corpora trained on, whose clips show the ranges."),
+    ] = [],  # noqa: B006  typer wants the default itself
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
 ) -> None:
     """Write the best weights of a training as one ONNX model.
 
-    Waveform in, probabilities out: the front end is inside, everything else in the metadata.
+    Waveform in, probabilities out: the front end is inside, everything else in the metadata. Where
+    --out ends in .safetensors, write the weights alone, for train --init.
 
-    Example:
+    Examples:
 
       audio-emotion export runs/first --out model.onnx
+
+      audio-emotion export runs/first --out small.onnx --precision int8 --data RAVDESS
+
+      audio-emotion export runs/first --out weights.safetensors
     """
     refuse_overwrite(out, force)
     from ..lab import export as exporting
 
-    exporting.export(run, out, precision.value)
+    if out.suffix == exporting.ENDING:
+        exporting.export_weights(run, out)
+        typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, to start other trainings from")
+        return
+    exporting.export(run, out, precision.value, load_corpora(data) if data else None)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {precision.value} weights")

@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
+from ..classifier import default_model
 from ..config import available, load_config
 from ..corpora import load_corpora
+
+DEFAULT = "default"  # as --init: the shipped model's weights
 
 
 def train(
@@ -25,7 +28,8 @@ def train(
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
     ] = [],  # noqa: B006  typer wants the default itself
     init: Annotated[
-        Path | None, typer.Option(help="Start from the best weights of this run.")
+        Path | None,
+        typer.Option(help="Start from a run's best weights, a checkpoint, or the word default."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the run's last whole epoch.")
@@ -47,10 +51,14 @@ def train(
 
       audio-emotion train --data RAVDESS --out runs/first --resume
 
-      audio-emotion train --data MINE --out runs/mine --config fine --init runs/half
+      audio-emotion train --data RAVDESS --out runs/fine --config fine --init runs/half
+
+      audio-emotion train --data MINE --out runs/mine --config adapt --init default
     """
     settings = load_config(config, set_)
     corpus = load_corpora(data)
+    if init == Path(DEFAULT):
+        init = default_model().with_suffix(".safetensors")
     from ..lab import train as training
 
     options = {

@@ -67,15 +67,51 @@ def stratified_split(
     return parts
 
 
+def speaker_split(clips: Sequence[Clip], *, test: float, val: float, seed: int) -> list[str]:
+    """Deal whole speakers to `train`, `val` and `test`, corpus by corpus.
+
+    Args:
+        clips: of one corpus or several.
+        test: share of each corpus' speakers in the test part, in [0, 1).
+        val: share in the validation part; at least one speaker of each corpus.
+        seed: of the order they are dealt in.
+
+    Raises:
+        CorpusError: a clip states no speaker, or a corpus has too few.
+    """
+    voices: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        if clip.voice is None:
+            raise CorpusError(
+                f"{clip.name} states no speaker; set split.by to clip, or state every speaker"
+            )
+        voices[clip.corpus].add(clip.voice)
+    part_of: dict[str, str] = {}
+    for corpus in sorted(voices):
+        order = np.random.default_rng(seed).permutation(sorted(voices[corpus]))
+        tested = round(len(order) * test)
+        chosen = tested + max(1, round(len(order) * val))
+        if chosen >= len(order):
+            raise CorpusError(f"{corpus} has {len(order)} speakers: none is left to train on")
+        part_of |= {
+            voice: "test" if n < tested else "val" if n < chosen else "train"
+            for n, voice in enumerate(order.tolist())
+        }
+    return [part_of[clip.voice or ""] for clip in clips]
+
+
 def parts_of(clips: Sequence[Clip], digests: Sequence[str], config: SplitConfig) -> list[str]:
-    """The part of each clip: as the corpus states, or else dealt by `stratified_split`.
+    """The part of each clip: as the corpus states, or else dealt by clip or by speaker.
 
     Clips of equal digest share a part.
 
     Raises:
-        CorpusError: the corpus states parts for some clips only, or puts duplicates into two.
+        CorpusError: speakers are to be dealt, and a clip states none; or the corpus states parts
+            for some clips only, or puts duplicates into two.
     """
     stated = [clip.part for clip in clips]
+    if not any(stated) and config.by == "speaker":
+        return speaker_split(clips, test=config.test, val=config.val, seed=config.seed)
     if not any(stated):
         labels = [int(clip.label) for clip in clips]
         return stratified_split(labels, digests, test=config.test, val=config.val, seed=config.seed)

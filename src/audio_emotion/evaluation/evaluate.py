@@ -11,6 +11,7 @@ from ..corpora import Clip, Corpus
 from ..corpora.corpus import heard, shorten
 from ..errors import AudioError, CorpusError
 from .analysis import Row, analyse, restrict
+from .conditions import condition, generator
 
 PARTS = ("train", "val", "test", "all")
 Progress = Callable[[Sequence[Clip]], Iterable[Clip]]
@@ -23,6 +24,7 @@ def evaluate(
     progress: Progress = iter,
     *,
     shared: bool = False,
+    under: str | None = None,
 ) -> dict[str, Any]:
     """Figures about `classifier` on a part of `corpus`.
 
@@ -32,6 +34,7 @@ def evaluate(
         part: `train`, `val` or `test` of the split that the model was trained with, or `all`.
         progress: wraps the clips, to show how far it is.
         shared: answer among the labels that the corpus has, and only those.
+        under: a condition that each clip is heard under, see `conditions`.
 
     Returns:
         Plain values, ready for JSON; see `report` for what reads them.
@@ -42,12 +45,14 @@ def evaluate(
     """
     clips, protocol = select(classifier, corpus, part)
     labels = answerable(classifier, clips, shared)
-    rows, errors = judge(classifier, progress(clips))
+    rows, errors = judge(classifier, progress(clips), under)
     if not rows:
         raise CorpusError(f"none of the {len(clips)} clips could be read; first: {errors[0]}")
     if shared:
         rows = restrict(rows, labels)
         protocol += _mapping(classifier.labels, labels)
+    if under:
+        protocol += f"; heard under the condition {under}"
     return {
         "model": classifier.path.name,
         "corpus": corpus.name,
@@ -143,12 +148,18 @@ def _mapping(known: Sequence[str], labels: Sequence[str]) -> str:
     return f"; answered among the labels shared, never as {' or '.join(dropped)}"
 
 
-def judge(classifier: Classifier, clips: Iterable[Clip]) -> tuple[list[Row], list[dict[str, str]]]:
-    """A row for each clip, and the clips that could not be read."""
+def judge(
+    classifier: Classifier, clips: Iterable[Clip], under: str | None = None
+) -> tuple[list[Row], list[dict[str, str]]]:
+    """A row for each clip, `under` a condition if named, and the clips that could not be read."""
+    changed = condition(under) if under else None
     rows, errors = [], []
     for clip in clips:
         try:
-            prediction = classifier(*clip.read())
+            signal, rate = clip.read()
+            if changed:
+                signal, rate = changed(signal, rate, generator(clip.name))
+            prediction = classifier(signal, rate)
         except AudioError as error:
             errors.append({"clip": clip.name, "error": str(error)})
             continue

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from ..classifier import Classifier
-from ..config import Config
+from ..config import Config, make_config
 from ..corpora import Corpus
 from ..corpora.corpus import fingerprint
 from ..errors import TrainingError
@@ -144,6 +144,7 @@ def _check_out(out: Path, facts: dict[str, Any]) -> None:
         write_text(path, json.dumps(facts, indent=2) + "\n")
         return
     before = json.loads(path.read_text(encoding="utf-8"))
+    before["config"] = make_config(before["config"], str(path)).model_dump(mode="json")
     for name, value in json.loads(json.dumps(facts)).items():
         if before.get(name) != value:
             raise TrainingError(

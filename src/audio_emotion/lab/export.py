@@ -19,19 +19,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..audio import Signal, resample
 from ..config import Config
+from ..corpora import Corpus
+from ..corpora.corpus import heard, shorten
+from ..errors import TrainingError
 from ..evaluation.calibration import Calibration
 from ..files import atomic_path
 from ..labels import EMOTIONS
 from ..version import __version__
-from .checkpoints import load
+from .checkpoints import ENDING as ENDING
+from .checkpoints import load, save
 from .frontend import Frontend
 from .module import EmotionModule
 from .networks import Network
+from .quantize import CLIPS, quantize
 from .train import best_of, load_weights, stored_config
 
 OPSET = 18
-Precision = Literal["fp16", "fp32"]
+Precision = Literal["fp16", "fp32", "int8"]
 
 
 class ExportedModel(nn.Module):
@@ -78,16 +84,21 @@ def stored_calibration(run: Path) -> Calibration:
     return Calibration(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def export(run: Path, out: Path, precision: Precision = "fp16") -> None:
+def export(
+    run: Path, out: Path, precision: Precision = "fp16", corpus: Corpus | None = None
+) -> None:
     """Write the run's best weights as an ONNX model, atomically.
 
     Args:
         run: folder of a training.
         out: the model file; its folder is made.
-        precision: how weights are stored; `fp16` halves the file and computes in fp32 all the same.
+        precision: how weights are stored; `fp16` halves the file and computes in fp32 all the same,
+            `int8` computes the network in integers.
+        corpus: what was trained on, for `int8`, whose ranges are taken from training clips.
 
     Raises:
-        TrainingError: `run` is not a training with a checkpoint.
+        TrainingError: `run` is not a training with a checkpoint, or for `int8` none of its training
+            clips is in `corpus`.
     """
     model = load_model(run)
     fuse_batch_norms(model.network)
@@ -97,10 +108,55 @@ def export(run: Path, out: Path, precision: Precision = "fp16") -> None:
     forget_origin(graph)
     if precision == "fp16":
         store_halves(graph)
+    if precision == "int8":
+        graph = quantize(graph, training_signals(run, corpus))
     for key, value in metadata(run, stored_config(run), precision).items():
         graph.metadata_props.add(key=key, value=value)
     with atomic_path(out) as temporary:
         onnx.save(graph, temporary)
+
+
+def export_weights(run: Path, out: Path) -> None:
+    """Write the run's best weights as a checkpoint to start other trainings from, in fp16.
+
+    Raises:
+        TrainingError: `run` is not a training with a checkpoint.
+    """
+    model = load_model(run)
+    parts = {"network": model.network, "frontend": model.frontend}
+    state = {
+        f"{part}.{name}": value.half() if part == "network" and value.is_floating_point() else value
+        for part, module in parts.items()
+        for name, value in module.state_dict().items()
+    }
+    save({"state_dict": state}, out)
+
+
+def training_signals(run: Path, corpus: Corpus | None) -> list[Signal]:
+    """Some of the clips that a run was trained on, spread evenly, at its rate.
+
+    Raises:
+        TrainingError: none of them is in `corpus`.
+    """
+    data = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    rate = stored_config(run).frontend.sampling_rate
+    trained = heard(data["digests"]["train"])
+    clips = (
+        []
+        if corpus is None
+        else [
+            clip
+            for clip, digest in zip(corpus.clips, corpus.digests(), strict=True)
+            if digest and shorten(digest) in trained
+        ]
+    )
+    if not clips:
+        raise TrainingError(
+            "int8 needs the clips that the run was trained on, to see the ranges of its maps: "
+            "name their corpus with --data"
+        )
+    spread = clips[:: max(1, len(clips) // CLIPS)]
+    return [resample(*clip.read(), rate) for clip in spread]
 
 
 def fuse_batch_norms(network: Network) -> None:

@@ -65,7 +65,7 @@ def train(
         config: every setting; with `resume`, the run's own is used instead.
         run: folder to make, or to go on with.
         resume: go on after the last whole epoch; the weights come out as if never interrupted.
-        init: another run, of the same network, whose best weights to start from.
+        init: another run of the same network, or an exported checkpoint, to start from.
         parts: of each clip: train, val, test, or nothing for one to leave out; else as the corpus
             states, or dealt at random.
         protocol: what the parts are, in words, for whoever reads the model's metadata.
@@ -84,11 +84,11 @@ def train(
     cache = cache or SignalCache()
     config = stored_config(run) if resume else config
     items = _items(corpus, config, parts)
-    data = _describe(corpus, items, protocol or f"random, seed {config.split.seed}")
+    data = _describe(corpus, items, protocol or _dealt(config))
     torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
     if init and not resume:
-        load_weights(best_of(init), module)  # before a folder is made: they may not fit
+        load_weights(checkpoint_of(init), module)  # before a folder is made: they may not fit
     if getattr(rank_zero_only, "rank", 0) == 0:  # further processes find the run made
         _check_run(run, data, resume)
         if not resume:
@@ -144,6 +144,11 @@ def stored_config(run: Path) -> Config:
 def best_of(run: Path) -> Path:
     """The checkpoint with the best validation score of `run`."""
     return run / "checkpoints" / f"best{ENDING}"
+
+
+def checkpoint_of(init: Path) -> Path:
+    """`init` itself where it is a checkpoint, or the best one of the run it is."""
+    return init if init.suffix == ENDING else best_of(init)
 
 
 def load_weights(checkpoint: Path, module: EmotionModule) -> None:
@@ -215,6 +220,11 @@ def _items(corpus: Corpus, config: Config, parts: Sequence[str] | None) -> list[
     return items
 
 
+def _dealt(config: Config) -> str:
+    """How the parts were dealt, beginning with the name of the protocol it amounts to."""
+    return f"{'random' if config.split.by == 'clip' else 'speakers'}, seed {config.split.seed}"
+
+
 def _describe(corpus: Corpus, items: Sequence[Item], protocol: str) -> dict[str, Any]:
     parts = {name: [i.digest for i in items if i.part == name] for name in ("train", "val", "test")}
     speakers = {
@@ -250,7 +260,7 @@ def _write_run(
 ) -> None:
     """The configuration last: a folder that holds it is complete."""
     if init:
-        write_with(run / f"init{ENDING}", lambda path: shutil.copyfile(best_of(init), path))
+        write_with(run / f"init{ENDING}", lambda path: shutil.copyfile(checkpoint_of(init), path))
     write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
     write_split(run / "split.csv", [(item.clip, item.part) for item in items])
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

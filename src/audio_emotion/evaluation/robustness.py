@@ -1,0 +1,79 @@
+"""What each condition costs, on the test clips of a cross-validation's folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from ..classifier import Classifier
+from ..corpora import Corpus
+from ..errors import CorpusError
+from .analysis import Row, scores
+from .conditions import CONDITIONS
+from .evaluate import judge
+from .protocols import Protocol
+
+Step = Callable[[str], None]
+
+
+def compare(
+    corpus: Corpus,
+    protocol: Protocol,
+    out: Path,
+    answers: dict[str, list[Row]],
+    *,
+    conditions: Iterable[str] = tuple(CONDITIONS),
+    step: Step = lambda _: None,
+) -> list[dict[str, float | str]]:
+    """UAR of the main corpus' test clips, clean and under each condition, folds pooled.
+
+    Args:
+        corpus: what the protocol was built over.
+        protocol: the folds.
+        out: folder of the cross-validation, whose fold's models judge.
+        answers: rows by fold of the clean clips; folds without are left out.
+        conditions: names from `CONDITIONS`.
+        step: told what is done next.
+
+    Returns:
+        A row for `clean` and each condition: `condition`, `accuracy`, `uar`, `drop` in [0, 1].
+
+    Raises:
+        CorpusError: no fold is done.
+    """
+    main = corpus.members[0]
+    clean = [row for rows in answers.values() for row in rows if row["corpus"] == main]
+    if not clean:
+        raise CorpusError(f"{out} holds no fold that is done")
+    labels = list(clean[0]["probabilities"])
+    found = [_row("clean", clean, labels, None)]
+    for name in conditions:
+        rows: list[Row] = []
+        for fold in protocol.folds:
+            if fold.name not in answers:
+                continue
+            step(f"{name}, fold {fold.name}")
+            clips = [corpus.clips[n] for n in fold.members("test")]
+            model = Classifier(out / f"fold-{fold.name}" / "model.onnx")
+            judged, _ = judge(model, (c for c in clips if c.corpus == main), name)
+            rows += judged
+        found.append(_row(name, rows, labels, found[0]["uar"]))
+    return found
+
+
+def as_markdown(found: Sequence[dict[str, float | str]]) -> str:
+    """The table."""
+    lines = ["| condition | accuracy % | UAR % | points of UAR lost |", "| --- | --: | --: | --: |"]
+    for row in found:
+        accuracy, uar, drop = (100 * float(row[name]) for name in ("accuracy", "uar", "drop"))
+        lines.append(f"| {row['condition']} | {accuracy:.2f} | {uar:.2f} | {drop:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(
+    name: str, rows: Sequence[Row], labels: Sequence[str], clean: float | str | None
+) -> dict[str, float | str]:
+    judged = scores(rows, labels)
+    uar = judged["uar"]["value"]
+    drop = 0.0 if clean is None else float(clean) - uar
+    return {"condition": name, "accuracy": judged["accuracy"]["value"], "uar": uar, "drop": drop}

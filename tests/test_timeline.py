@@ -1,0 +1,281 @@
+"""Timelines: known boundaries, the same however the samples come, formats that others can read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pysubs2
+import pytest
+import soundfile
+from praatio import textgrid
+from typer.testing import CliRunner
+
+from audio_emotion import EMOTIONS, Classifier, TimelineStream, resample, timeline
+from audio_emotion.cli.app import app
+from audio_emotion.errors import AudioError, ConfigError, OutputError
+from audio_emotion.segmenter import (
+    NO_SPEECH,
+    UNCERTAIN,
+    EmotionSegment,
+    Segmenter,
+    TimelineSettings,
+)
+from audio_emotion.timeline import Timeline, timelines_of_file
+from audio_emotion.timeline_writers import WRITERS, get_writer
+from audio_emotion.voice import RATE, Stretch
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+STEP = 0.1
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier()
+
+
+@pytest.fixture(scope="module")
+def spoken() -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """Synthesised sentences between silences of a second, with where each begins and ends."""
+    parts, truth, at = [np.zeros(RATE, np.float32)], [], RATE
+    for name in ("flat", "slow_low", "loud_tense"):
+        signal, rate = soundfile.read(SAMPLES / f"{name}.flac", dtype="float32")
+        sentence = resample(signal, rate, RATE)
+        parts += [sentence, np.zeros(RATE, np.float32)]
+        loud = np.flatnonzero(np.abs(sentence) > 0.02 * np.abs(sentence).max())
+        truth.append(((at + loud[0]) / RATE, (at + loud[-1]) / RATE))
+        at += len(sentence) + RATE
+    return np.concatenate(parts), truth
+
+
+@pytest.fixture(scope="module")
+def found(spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier) -> Timeline:
+    return timeline(spoken[0], RATE, classifier)
+
+
+def test_voices_are_found_where_they_are(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]], found: Timeline
+) -> None:
+    voiced = [s for s in found.segments if s.label != NO_SPEECH]
+    for start, end in spoken[1]:
+        inside = [s for s in voiced if s.end > start and s.start < end]
+        assert inside
+        assert min(s.start for s in inside) == pytest.approx(start, abs=0.4)
+        assert max(s.end for s in inside) == pytest.approx(end, abs=0.4)
+
+
+def test_segments_cover_the_recording_in_order(found: Timeline) -> None:
+    assert found.segments[0].start == 0
+    assert found.segments[-1].end == pytest.approx(found.duration)
+    for first, second in zip(found.segments, found.segments[1:], strict=False):
+        assert first.end == second.start
+    assert sum(found.shares().values()) == pytest.approx(found.duration)
+    assert {s.label for s in found.segments} <= {*EMOTIONS, NO_SPEECH, UNCERTAIN}
+
+
+def test_probabilities_are_there_where_somebody_is_heard(found: Timeline) -> None:
+    assert len(found.probabilities) == pytest.approx(found.duration / STEP, abs=1)
+    heard = ~np.isnan(found.probabilities[:, 0])
+    np.testing.assert_allclose(found.probabilities[heard].sum(1), 1, atol=1e-4)
+    for segment in found.segments:
+        middle = round((segment.start + segment.end) / 2 / STEP)
+        assert heard[middle] == (segment.label != NO_SPEECH)
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_odd_pieces_give_the_same_as_all_at_once(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier, rate: int
+) -> None:
+    signal = resample(spoken[0], RATE, rate)
+    whole = timeline(signal, rate, classifier)
+    stream, segments = TimelineStream(classifier), []
+    rng, at = np.random.default_rng(0), 0
+    while at < len(signal):
+        size = int(rng.integers(1, 9000))
+        segments += stream.push(signal[at : at + size], rate)
+        at += size
+    segments += stream.close()
+    assert tuple(segments) == whole.segments
+    np.testing.assert_array_equal(stream.axis.rows(stream.duration), whole.probabilities)
+
+
+def test_memory_does_not_grow_with_the_length(classifier: Classifier) -> None:
+    signal, rate = soundfile.read(SAMPLES / "flat.flac", dtype="float32")
+    sentence = resample(signal, rate, RATE)
+    stream, kept = TimelineStream(classifier), []
+    for _ in range(12):  # one voice without a pause, far longer than a window
+        stream.push(sentence, RATE)
+        kept.append(len(stream._kept))
+    assert max(kept[6:]) <= max(kept[:6]) + len(sentence)
+    assert max(kept) < 8 * RATE
+
+
+def test_short_silent_and_empty_recordings(classifier: Classifier) -> None:
+    assert [s.label for s in timeline(np.zeros(RATE), RATE, classifier).segments] == [NO_SPEECH]
+    signal, rate = soundfile.read(SAMPLES / "fast_high.flac", dtype="float32")
+    assert len(signal) / rate < classifier.win_dur
+    assert {s.label for s in timeline(signal, rate, classifier).segments} - {NO_SPEECH}
+    assert timeline(np.zeros(1), RATE, classifier).duration == 1 / RATE
+    with pytest.raises(AudioError, match="no samples"):
+        timeline(np.zeros(0), RATE, classifier)
+
+
+def test_a_stream_cannot_change_its_rate(classifier: Classifier) -> None:
+    stream = TimelineStream(classifier)
+    stream.push(np.zeros(100), 8000)
+    with pytest.raises(AudioError, match="began at 8000 Hz and goes on at 16000 Hz"):
+        stream.push(np.zeros(100), 16_000)
+
+
+def test_settings_are_refused_in_words(classifier: Classifier) -> None:
+    with pytest.raises(ConfigError, match=r"hop_dur 9\.0 s is longer than the model's window"):
+        TimelineStream(classifier, TimelineSettings(hop_dur=9.0))
+    with pytest.raises(ConfigError, match="must lie in"):
+        TimelineSettings(margin=2)
+    with pytest.raises(ConfigError, match="must be positive"):
+        TimelineSettings(step_dur=0)
+
+
+def rows(*labels: int, strength: float = 0.8) -> list[tuple[float, np.ndarray]]:
+    found = []
+    for step, label in enumerate(labels):
+        row = np.full(3, (1 - strength) / 2)
+        row[label] = strength
+        found.append((step * STEP, row))
+    return found
+
+
+def segment(*labels: int, strength: float = 0.8) -> list[EmotionSegment]:
+    stretch = Stretch(0, round(len(labels) * STEP * RATE))
+    settings = TimelineSettings(min_dur=0.3, uncertain_below=0.5)
+    return Segmenter(settings, ("a", "b", "c")).push(stretch, rows(*labels, strength=strength))
+
+
+def test_another_label_must_last_and_then_begins_where_it_began() -> None:
+    flicker = segment(*[0] * 10, 1, 1, *[0] * 10)
+    assert [(s.label, s.start) for s in flicker] == [("a", 0)]
+    change = segment(*[0] * 10, *[1] * 10)
+    assert [(s.label, s.start, s.end) for s in change] == [
+        ("a", 0, pytest.approx(1.0)),
+        ("b", pytest.approx(1.0), pytest.approx(2.0)),
+    ]
+    assert all(s.duration >= 0.3 for s in segment(*[0] * 4, *[1] * 3, *[2] * 5, 1, *[0] * 9))
+
+
+def test_a_first_guess_that_does_not_last_gives_way() -> None:
+    assert [(s.label, s.start) for s in segment(2, *[0] * 9)] == [("a", 0)]
+
+
+def test_doubt_is_told() -> None:
+    (doubtful,) = segment(*[0] * 5, strength=0.4)
+    assert doubtful.label == UNCERTAIN
+    assert doubtful.confidence == pytest.approx(0.4)
+
+
+# --- files, formats, command -----------------------------------------------------------------
+
+
+def test_a_file_streams_to_the_same_timeline(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]], found: Timeline, classifier: Classifier,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, spoken[0], RATE, subtype="FLOAT")
+    (streamed,) = timelines_of_file(path, classifier)
+    assert streamed.segments == found.segments
+
+
+def test_each_channel_has_its_own_timeline(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier, tmp_path: Path
+) -> None:
+    stereo = np.stack([spoken[0], np.zeros_like(spoken[0])], 1)
+    soundfile.write(tmp_path / "call.wav", stereo, RATE)
+    voice, silence = timelines_of_file(tmp_path / "call.wav", classifier, separate=True)
+    assert {s.label for s in voice.segments} - {NO_SPEECH}
+    assert {s.label for s in silence.segments} == {NO_SPEECH}
+
+
+def test_what_was_read_of_a_broken_file_is_kept(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier, tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, spoken[0], RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (half,) = timelines_of_file(path, classifier)
+    assert half.broken is not None
+    assert "truncated" in half.broken
+    assert half.duration == pytest.approx(len(spoken[0]) / RATE / 2, abs=0.1)
+    result = CliRunner().invoke(app, ["timeline", str(path)])
+    assert result.exit_code == 1
+    assert "broke off after" in result.stdout
+
+
+def test_subtitles_are_read_back_by_another_library(found: Timeline) -> None:
+    voiced = [s for s in found.segments if s.label != NO_SPEECH]
+    for name in ("srt", "vtt"):
+        cues = pysubs2.SSAFile.from_string(WRITERS[name]().text(found), format_=name)
+        assert [cue.start / 1000 for cue in cues] == pytest.approx(
+            [s.start for s in voiced], abs=1e-3
+        )
+        assert [cue.text.split()[0] for cue in cues] == [s.label.split()[0] for s in voiced]
+
+
+def test_a_textgrid_is_read_back_by_another_library(found: Timeline, tmp_path: Path) -> None:
+    path = tmp_path / "talk.TextGrid"
+    path.write_text(WRITERS["textgrid"]().text(found))
+    tier = textgrid.openTextgrid(str(path), includeEmptyIntervals=True).getTier("emotion")
+    read = [(entry.start, entry.end, entry.label) for entry in tier.entries]
+    assert read == [
+        (pytest.approx(s.start, abs=1e-5), pytest.approx(s.end, abs=1e-5), s.label)
+        for s in found.segments
+    ]
+
+
+def test_json_csv_and_audacity_hold_every_segment(found: Timeline) -> None:
+    values = json.loads(WRITERS["json"]().text(found))
+    assert (values["schema"], values["version"]) == ("audio-emotion-timeline", 1)
+    assert len(values["probabilities"]) == len(found.probabilities)
+    tables = {
+        "json": [(s["start"], s["label"]) for s in values["segments"]],
+        "csv": [
+            (float(row["start"]), row["label"])
+            for row in csv.DictReader(io.StringIO(WRITERS["csv"]().text(found)))
+        ],
+        "audacity": [
+            (float(line.split("\t")[0]), line.split("\t")[2])
+            for line in WRITERS["audacity"]().text(found).splitlines()
+        ],
+    }
+    expected = [(pytest.approx(s.start, abs=1e-3), s.label) for s in found.segments]
+    for table in tables.values():
+        assert table == expected
+
+
+def test_the_command_writes_by_ending_and_never_over_another(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]], tmp_path: Path
+) -> None:
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, spoken[0], RATE)
+    shown = CliRunner().invoke(app, ["timeline", str(path)])
+    assert shown.exit_code == 0
+    assert "no speech" in shown.stdout
+    out = tmp_path / "talk.srt"
+    arguments = ["timeline", str(path), "--out", str(out)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert "-->" in out.read_text()
+    assert isinstance(CliRunner().invoke(app, arguments).exception, OutputError)
+    stereo = tmp_path / "call.wav"
+    soundfile.write(stereo, np.stack([spoken[0]] * 2, 1), RATE)
+    both = ["timeline", str(stereo), "--channels", "separate", "--out", str(tmp_path / "c.csv")]
+    assert CliRunner().invoke(app, both).exit_code == 0
+    assert (tmp_path / "c-1.csv").read_text() == (tmp_path / "c-2.csv").read_text()
+
+
+def test_unknown_formats_are_refused() -> None:
+    with pytest.raises(OutputError, match="no format 'docx'"):
+        get_writer("docx", None)
+    with pytest.raises(OutputError, match="tells no format"):
+        get_writer(None, Path("talk.docx"))
