@@ -35,7 +35,19 @@ def predict(*arguments: object) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["predict", "timeline", "evaluate", "train", "crossval", "export", "data", "download"]
+    "name",
+    [
+        "predict",
+        "timeline",
+        "listen",
+        "explain",
+        "evaluate",
+        "train",
+        "crossval",
+        "export",
+        "data",
+        "download",
+    ],
 )
 def test_every_command_has_help_with_an_example(name: str) -> None:
     result = RUNNER.invoke(app, [name, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ import soundfile
 from praatio import textgrid
 from typer.testing import CliRunner
 
-from audio_emotion import EMOTIONS, Classifier, TimelineStream, resample, timeline
+from audio_emotion import EMOTIONS, Classifier, TimelineStream, read_audio, resample, timeline
 from audio_emotion.cli.app import app
 from audio_emotion.errors import AudioError, ConfigError, OutputError
 from audio_emotion.segmenter import (
@@ -25,6 +27,7 @@ from audio_emotion.segmenter import (
     TimelineSettings,
 )
 from audio_emotion.timeline import Timeline, timelines_of_file
+from audio_emotion.timeline_page import page
 from audio_emotion.timeline_writers import WRITERS, get_writer
 from audio_emotion.voice import RATE, Stretch
 
@@ -272,6 +275,53 @@ def test_the_command_writes_by_ending_and_never_over_another(
     both = ["timeline", str(stereo), "--channels", "separate", "--out", str(tmp_path / "c.csv")]
     assert CliRunner().invoke(app, both).exit_code == 0
     assert (tmp_path / "c-1.csv").read_text() == (tmp_path / "c-2.csv").read_text()
+
+
+class Page(HTMLParser):
+    """Buttons, references to anything outside, and tags that are open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buttons: list[float] = []
+        self.sources: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        facts = dict(attrs)
+        if tag == "button":
+            self.buttons.append(float(facts["data-start"] or 0))
+        self.sources += [facts[name] or "" for name in ("src", "href") if name in facts]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open[-1] in {"path", "line"} and self.open[-1] != tag:
+            self.open.pop()
+        assert self.open.pop() == tag
+
+
+def test_a_page_stands_alone_and_sounds(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]], found: Timeline, tmp_path: Path
+) -> None:
+    path = tmp_path / "<b>talk.wav"
+    soundfile.write(path, spoken[0], RATE)
+    text = page(found, path)
+    assert "<b>talk" not in text
+    read = Page()
+    read.feed(text)
+    assert not read.open
+    (sound,) = read.sources
+    assert sound.startswith("data:audio/ogg;base64,")
+    heard, rate = read_audio(base64.b64decode(sound.partition(",")[2]))
+    assert len(heard) / rate == pytest.approx(found.duration, abs=0.1)
+    loud = [np.abs(resample(s, r, 1000)[:10_000]) for s, r in [(heard, rate), (spoken[0], RATE)]]
+    assert np.corrcoef(*loud)[0, 1] > 0.7
+    assert read.buttons == [
+        pytest.approx(s.start, abs=1e-3) for s in found.segments if s.label != NO_SPEECH
+    ]
 
 
 def test_unknown_formats_are_refused() -> None:

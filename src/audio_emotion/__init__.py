@@ -3,6 +3,7 @@
     Classifier, Prediction   the trained model at work: `Classifier().file("clip.wav").label`
     timeline, Timeline       emotions over the time of a long recording
     TimelineStream           the same for samples that are still coming
+    explain, Explanation     which seconds and frequencies spoke for an answer
     read_audio, resample     recordings in, mono float32 out
     Emotion, EMOTIONS        the labels and their order
     AudioEmotionError        what everything raised on purpose descends from
@@ -14,6 +15,7 @@ trains one (the only part that needs PyTorch), `cli` is the command `audio-emoti
 from .audio import read_audio, resample
 from .classifier import Classifier, Prediction
 from .errors import AudioEmotionError
+from .explain import Explanation, explain
 from .labels import EMOTIONS, Emotion
 from .timeline import Timeline, TimelineStream, timeline
 from .version import __version__
@@ -23,10 +25,12 @@ __all__ = [
     "AudioEmotionError",
     "Classifier",
     "Emotion",
+    "Explanation",
     "Prediction",
     "Timeline",
     "TimelineStream",
     "__version__",
+    "explain",
     "read_audio",
     "resample",
     "timeline",

@@ -128,6 +128,11 @@ class Classifier:
         """
         return self._run(signals)[0]
 
+    def extent(self, signal: Signal) -> tuple[int, int]:
+        """First sample and number of samples of the voice in a signal at the model's rate."""
+        start, length = self._run(signal[None])[1][0]
+        return int(start), int(length)
+
     def _hear(self, signal: Signal) -> npt.NDArray[np.float32]:
         """Probabilities of each window that the voice takes, `(windows, labels)`."""
         if len(signal) <= to_samples(WHOLE_DUR, self.sampling_rate):

@@ -318,6 +318,14 @@ class _Axis:
             found.append((step * self.step / RATE, row))
         return found
 
+    def latest(self) -> npt.NDArray[np.float64] | None:
+        """The newest step that a window has covered, done or not; None before the first."""
+        if not self._open:
+            return None
+        total, weight = self._open[max(self._open)]
+        row: npt.NDArray[np.float64] = total / weight
+        return row
+
     def rows(self, duration: float) -> npt.NDArray[np.float32]:
         """Every step of a recording of `duration` seconds, `(steps, labels)`."""
         steps = max(len(self._done), -(-round(duration * RATE) // round(self.step)))

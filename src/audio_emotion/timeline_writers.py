@@ -193,7 +193,7 @@ def get_writer(name: str | None, out: Path | None) -> TimelineWriter:
         name = ENDINGS.get(out.suffix.lower())
         if name is None:
             raise OutputError(
-                f"the ending of {out} tells no format: end it in {', '.join(ENDINGS)} "
+                f"the ending of {out} tells no format: end it in {', '.join(ENDINGS)}, .html "
                 "or name a --format"
             )
     if name not in WRITERS:

@@ -12,19 +12,32 @@ from .crossval import crossval
 from .data import data
 from .download import download
 from .evaluate import evaluate
+from .explain import explain
 from .export import export
+from .listen import listen
 from .predict import predict
 from .timeline import timeline
 from .train import train
 
 app = typer.Typer(
     name="audio-emotion",
-    help="Recognise eight emotions in speech and song: predict, train, evaluate, export.",
+    help="Recognise eight emotions in speech and song.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (predict, timeline, evaluate, train, crossval, export, data, download):
+for command in (
+    predict,
+    timeline,
+    listen,
+    explain,
+    evaluate,
+    train,
+    crossval,
+    export,
+    data,
+    download,
+):
     app.command()(command)
 
 
@@ -54,10 +67,10 @@ def main() -> None:
         typer.echo(f"audio-emotion: {error}", err=True)
         sys.exit(2)
     except ModuleNotFoundError as error:
-        if error.name not in {"torch", "lightning"}:
+        if error.name not in {"torch", "lightning", "matplotlib"}:
             raise
         typer.echo(
-            "audio-emotion: this command needs PyTorch; install it with\n"
+            f"audio-emotion: this needs {error.name}; install it with\n"
             "    pip install 'audio-emotion-classifier[train]'",
             err=True,
         )

@@ -14,9 +14,11 @@ from ..classifier import Classifier
 from ..files import refuse_overwrite, write_text
 from ..segmenter import TimelineSettings
 from ..timeline import Timeline, timelines_of_file
-from ..timeline_writers import WRITERS, get_writer
+from ..timeline_page import page
+from ..timeline_writers import WRITERS, TableWriter, get_writer
 
 DEFAULTS = TimelineSettings()
+PAGES = {".html", ".htm"}
 
 
 class Channels(str, Enum):
@@ -37,6 +39,9 @@ def timeline(
     out: Annotated[
         Path | None, typer.Option(help="Write to this file instead; its ending tells the format.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw it to this .png or .svg; needs the extra train.")
+    ] = None,
     channels: Annotated[
         Channels, typer.Option(help="Mix them, or a timeline of each, as of a stereo phone call.")
     ] = Channels.mix,
@@ -54,20 +59,27 @@ def timeline(
     """Tell who feels what when: segments with times, silence and doubt told apart.
 
     Memory stays the same however long the recording is. With --channels separate each channel is
-    written to its own file, OUT-1 and so on.
+    written to its own file, OUT-1 and so on. An --out that ends in .html is a page with the sound
+    in it, to look at and listen to.
 
     Examples:
 
       audio-emotion timeline call.m4a
 
-      audio-emotion timeline call.m4a --out call.srt
+      audio-emotion timeline call.m4a --out call.srt --plot call.png
+
+      audio-emotion timeline call.m4a --out call.html
 
       audio-emotion timeline call.wav --channels separate --out call.json
     """
-    writer = get_writer(format_, out)
+    as_page = format_ is None and out is not None and out.suffix.lower() in PAGES
+    writer = TableWriter() if as_page else get_writer(format_, out)
     separate = channels is Channels.separate
-    if out and not separate:
-        refuse_overwrite(out, force)
+    if plot and separate:
+        raise typer.BadParameter("--plot draws one timeline: leave --channels separate out")
+    for path in (out, plot):
+        if path and not separate:
+            refuse_overwrite(path, force)
     settings = TimelineSettings(hop_dur=hop_dur, min_dur=min_dur, uncertain_below=uncertain_below)
     found = _shown(timelines_of_file(source, Classifier(model), settings, separate=separate))
     broken = False
@@ -76,10 +88,15 @@ def timeline(
         if out:
             path = out.with_stem(f"{out.stem}-{number}") if separate else out
             refuse_overwrite(path, force)
-            write_text(path, writer.text(result))
+            write_text(path, page(result, source) if as_page else writer.text(result))
             typer.echo(path)
         else:
             typer.echo((f"channel {number}\n" if separate else "") + writer.text(result), nl=False)
+        if plot:
+            from ..lab.plots import draw_timeline
+
+            draw_timeline(result, plot)
+            typer.echo(plot)
         if result.broken:
             typer.echo(f"audio-emotion: {result.broken}; what came before is kept", err=True)
     if broken:
