@@ -21,10 +21,10 @@ import onnx
 import torch
 
 from audio_emotion.classifier import Classifier
-from audio_emotion.config import Config, FrontendConfig, NetworkConfig
+from audio_emotion.config import Config, FrontendConfig, load_config
 from audio_emotion.lab.export import ExportedModel, fuse_batch_norms, to_onnx
 from audio_emotion.lab.frontend import Frontend
-from audio_emotion.lab.networks import DeepAudioEmotionCNN
+from audio_emotion.lab.networks import make_network
 
 REPEATS = 15
 CLIPS = 20  # heard in a row by each front end, as a corpus is
@@ -67,8 +67,10 @@ def front_end_row() -> list[str]:
     frontend, clip = Frontend(config), synthetic_clip(config)
     batch = torch.from_numpy(clip)[None]
 
+    length = torch.tensor([[batch.shape[1]]])
+
     def ours() -> torch.Tensor:
-        return frontend.spectra(batch)
+        return frontend.channels(frontend.bands(frontend.power(batch)), length)[0]
 
     def theirs() -> tuple[np.ndarray, np.ndarray]:
         rate = config.sampling_rate
@@ -87,23 +89,44 @@ def front_end_row() -> list[str]:
     ]
 
 
-def network_row(width: float, folder: Path) -> list[str]:
-    """The exported graph in ONNX Runtime against PyTorch eager, one clip, front end included."""
-    config = Config().frontend
+def exported(config: Config, folder: Path) -> tuple[ExportedModel, Classifier]:
+    """A model of random weights, and the same as a file on one thread of ONNX Runtime."""
     torch.manual_seed(0)
-    frontend = Frontend(config)
-    frontend.fit([torch.from_numpy(synthetic_clip(config))])
-    model = ExportedModel(frontend, DeepAudioEmotionCNN(NetworkConfig(width=width))).eval()
+    frontend = Frontend(config.frontend)
+    frontend.fit([torch.from_numpy(synthetic_clip(config.frontend))])
+    model = ExportedModel(frontend, make_network(config.network, config.frontend)).eval()
     fuse_batch_norms(model.network)
-    path = folder / "model.onnx"
+    path = folder / f"{config.name}.onnx"
     onnx.save(to_onnx(model), path)
-    session = Classifier(_with_metadata(path, config), threads=1)
-    clip = synthetic_clip(config)[None]
-    tensor = torch.from_numpy(clip)
-    mine, other, ratio = pair(lambda: session._run(clip), lambda: model(tensor))
-    distance = np.abs(session._run(clip)[0] - model(tensor)[0].numpy()).max()
+    return model, Classifier(_with_metadata(path, config.frontend), threads=1)
+
+
+def small_row(folder: Path) -> list[str]:
+    """Configuration voice against the reference, both in ONNX Runtime, front ends included."""
+    configs = [load_config("voice"), load_config("source")]
+    sessions = [exported(config, folder)[1] for config in configs]
+    clips = [synthetic_clip(config.frontend)[None] for config in configs]
+    mine, other, ratio = pair(
+        lambda: sessions[0].windows(clips[0]), lambda: sessions[1].windows(clips[1])
+    )
     return [
-        f"network of width {width:g}, ms a clip",
+        "configuration voice, ms a clip of 3.5 s",
+        f"{1e3 * mine:.1f}",
+        f"source {1e3 * other:.1f}",
+        f"{ratio:.1f}×",
+        "–",
+    ]
+
+
+def network_row(config: Config, folder: Path) -> list[str]:
+    """The exported graph in ONNX Runtime against PyTorch eager, one clip, front end included."""
+    model, session = exported(config, folder)
+    clip = synthetic_clip(config.frontend)[None]
+    tensor = torch.from_numpy(clip)
+    mine, other, ratio = pair(lambda: session.windows(clip), lambda: model(tensor))
+    distance = np.abs(session.windows(clip) - model(tensor)[0].numpy()).max()
+    return [
+        f"configuration {config.name}, ms a clip",
         f"{1e3 * mine:.1f}",
         f"PyTorch eager {1e3 * other:.1f}",
         f"{ratio:.1f}×",
@@ -129,7 +152,8 @@ def main() -> None:
     """Measure, print and write `results.md`."""
     torch.set_num_threads(1)
     with torch.inference_mode(), tempfile.TemporaryDirectory() as name:
-        rows = [front_end_row(), *(network_row(width, Path(name)) for width in (0.5, 1.0))]
+        networks = [network_row(load_config(c), Path(name)) for c in ("source", "half", "voice")]
+        rows = [front_end_row(), *networks, small_row(Path(name))]
     header = ["one thread", "ours", "against", "times as fast", "distance"]
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * 5, *rows]]
     note = f"`make bench`, {platform.machine()}, PyTorch {torch.__version__}, {REPEATS} pairs."

@@ -44,6 +44,7 @@ def predict(*arguments: object) -> list[dict[str, object]]:
         "evaluate",
         "train",
         "crossval",
+        "tune",
         "export",
         "data",
         "download",

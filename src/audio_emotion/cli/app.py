@@ -18,6 +18,7 @@ from .listen import listen
 from .predict import predict
 from .timeline import timeline
 from .train import train
+from .tune import tune
 
 app = typer.Typer(
     name="audio-emotion",
@@ -26,18 +27,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (
-    predict,
-    timeline,
-    listen,
-    explain,
-    evaluate,
-    train,
-    crossval,
-    export,
-    data,
-    download,
-):
+USING = (predict, timeline, listen, explain, evaluate)
+MAKING = (train, crossval, tune, export, data, download)
+for command in (*USING, *MAKING):
     app.command()(command)
 
 

@@ -33,7 +33,9 @@ def draw_timeline(timeline: Timeline, path: Path) -> None:
     told.set(yticks=[], ylim=(0, 1), title="emotion")
     times = (np.arange(len(timeline.probabilities)) + 0.5) * timeline.step_dur
     rows = np.nan_to_num(timeline.probabilities).T
-    chances.stackplot(times, rows, labels=timeline.labels, colors=map(_colour, timeline.labels))
+    chances.stackplot(
+        times, rows, labels=timeline.labels, colors=[_colour(label) for label in timeline.labels]
+    )
     chances.set(xlabel="s", ylabel="probability", ylim=(0, 1), xlim=(0, timeline.duration))
     chances.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     _save(figure, path)
@@ -48,7 +50,7 @@ def draw_explanation(
     wave.plot(np.arange(len(signal)) / sampling_rate, signal, linewidth=0.5, color="#2f6fde")
     wave.set(ylabel="waveform", title=explanation.sentence())
     picture.specgram(
-        signal + 1e-9, FRAME, sampling_rate, noverlap=FRAME - HOP, cmap="magma",
+        signal + 1e-9, NFFT=FRAME, Fs=sampling_rate, noverlap=FRAME - HOP, cmap="magma",
         vmin=FLOOR - 40, vmax=-40,
     )  # fmt: skip
     picture.set(ylabel="Hz", ylim=(0, min(HIGHEST, sampling_rate / 2)))

@@ -55,6 +55,7 @@ def train(
     init: Path | None = None,
     parts: Sequence[str] | None = None,
     protocol: str | None = None,
+    watch: L.Callback | None = None,
     cache: SignalCache | None = None,
     trainer_options: dict[str, Any] | None = None,
 ) -> Path:
@@ -69,6 +70,7 @@ def train(
         parts: of each clip: train, val, test, or nothing for one to leave out; else as the corpus
             states, or dealt at random.
         protocol: what the parts are, in words, for whoever reads the model's metadata.
+        watch: told of every epoch; what it raises ends the training.
         cache: where decoded signals are kept.
         trainer_options: further switches of Lightning's `Trainer`, such as `devices`.
 
@@ -99,7 +101,7 @@ def train(
     elif not last.exists():
         _fit_frontend(module, items, config, cache)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its advice is not ours
-    trainer = _trainer(run, config, trainer_options or {})
+    trainer = _trainer(run, config, watch, trainer_options or {})
     clips = ClipsModule(items, config, cache)
     try:
         with warnings.catch_warnings():
@@ -292,7 +294,9 @@ def _checkpoint(run: Path, filename: str, monitor: str | None) -> ModelCheckpoin
     return checkpoint
 
 
-def _trainer(run: Path, config: Config, options: dict[str, Any]) -> L.Trainer:
+def _trainer(
+    run: Path, config: Config, watch: L.Callback | None, options: dict[str, Any]
+) -> L.Trainer:
     patience = config.train.patience
     return L.Trainer(
         max_epochs=config.train.epochs,
@@ -302,6 +306,7 @@ def _trainer(run: Path, config: Config, options: dict[str, Any]) -> L.Trainer:
             EarlyStopping("val_score", mode="max", patience=patience),
             _checkpoint(run, "best", "val_score"),
             _checkpoint(run, "last", None),  # after best, whose record it holds
+            *([watch] if watch else []),
         ],
         logger=TensorBoardLogger(run, name="", version="tensorboard"),
         plugins=[SafetensorsIO()],

@@ -1,0 +1,78 @@
+"""Searching settings: resumable, on validation clips, refused in words."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import optuna
+import pytest
+
+from audio_emotion.config import load_config
+from audio_emotion.corpora import load_corpus
+from audio_emotion.errors import ConfigError, TrainingError
+from audio_emotion.lab.tune import Choice, Range, _retry, parse_space, tune, varied
+from test_train import pytestmark as pytestmark
+from test_train import tiny
+
+OPTIONS = {"enable_progress_bar": False, "accelerator": "cpu"}
+SPACE = [parse_space("train.lr=1e-4..1e-2:log"), parse_space("train.class_weights=none,root")]
+
+
+@pytest.fixture(scope="module")
+def out(ravdess: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tune") / "out"
+    config = tiny("train.epochs=1")
+    tune(load_corpus(ravdess), config, SPACE, folder, trials=2, trainer_options=OPTIONS)
+    return folder
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((out / "trials.csv").read_text().splitlines()))
+
+
+def test_a_search_goes_on_where_it_stopped(ravdess: Path, out: Path) -> None:
+    first = rows(out)
+    assert len(first) == 2
+    study = tune(
+        load_corpus(ravdess), tiny("train.epochs=1"), SPACE, out, trials=3, trainer_options=OPTIONS
+    )
+    assert rows(out)[:2] == first
+    assert len(rows(out)) == 3
+    best = load_config(out / "best.yaml")
+    assert best.train.lr == pytest.approx(study.best_params["train.lr"])
+    assert study.best_value == pytest.approx(
+        max(float(row["score"]) for row in rows(out)), abs=1e-5
+    )
+    for name in ("history.png", "importance.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_other_settings_are_another_search(ravdess: Path, out: Path) -> None:
+    with pytest.raises(TrainingError, match="begun with other settings"):
+        tune(load_corpus(ravdess), tiny("train.epochs=2"), SPACE, out, trials=9)
+
+
+def test_a_trial_that_was_killed_is_tried_again() -> None:
+    study = optuna.create_study()
+    killed = study.ask()
+    value = killed.suggest_float("train.lr", 0.1, 1)
+    _retry(study)
+    assert study.trials[0].state == optuna.trial.TrialState.FAIL
+    assert study.ask().suggest_float("train.lr", 0.1, 1) == value
+
+
+def test_spaces_are_parsed_and_nonsense_is_refused() -> None:
+    assert SPACE[0] == Range("train.lr", 1e-4, 1e-2, log=True)
+    assert SPACE[1] == Choice("train.class_weights", ("none", "root"))
+    for text, message in [
+        ("lr=1..2", "not of the form"),
+        ("train.lr=1..2:cubic", "a range is"),
+        ("train.lr", "not of the form"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            parse_space(text)
+    with pytest.raises(ConfigError, match=r"unknown key 'train\.larning'"):
+        varied(tiny(), {"train.larning": 1})
+    with pytest.raises(ConfigError, match=r"no section 'trian'"):
+        varied(tiny(), {"trian.lr": 1})
