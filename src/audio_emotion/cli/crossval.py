@@ -8,27 +8,22 @@ from typing import Annotated
 
 import typer
 
-from ..config import available, load_config
+from ..config import load_config
 from ..corpora import load_corpora
 from ..evaluation import crossval as summary
 from ..evaluation.protocols import NAMES, REPEATS, build
 from ..evaluation.report import write_report
 from ..evaluation.robustness import as_markdown, compare
 from ..files import write_text
+from .options import Accelerator, ConfigName, Corpora, Overrides
 
 
 def crossval(
-    data: Annotated[
-        list[Path], typer.Option(help="Corpus; again for further ones, the main one first.")
-    ],
+    data: Corpora,
     out: Annotated[Path, typer.Option(help="Folder of the folds and the report.")],
     protocol: Annotated[str, typer.Option(help=f"One of {', '.join(NAMES)}.")] = "random",
-    config: Annotated[
-        str, typer.Option(help=f"One of {', '.join(available())}, or a YAML file.")
-    ] = "source",
-    set_: Annotated[
-        list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
-    ] = [],  # noqa: B006  typer wants the default itself
+    config: ConfigName = "source",
+    set_: Overrides = [],  # noqa: B006  typer wants the default itself
     folds: Annotated[
         str, typer.Option(help="Only these, such as 1,3; those done before are kept.")
     ] = "",
@@ -39,7 +34,7 @@ def crossval(
         typer.Option("--robustness", help="Also hear the test clips by telephone, in noise, …."),
     ] = False,
     jobs: Annotated[int, typer.Option(help="Folds trained at once.", min=1)] = 1,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    accelerator: Accelerator = "auto",
 ) -> None:
     """Train and judge every fold of a protocol; write mean, deviation and interval over folds.
 

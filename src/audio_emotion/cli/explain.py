@@ -11,17 +11,14 @@ from ..audio import read_audio
 from ..classifier import Classifier
 from ..explain import explain as explaining
 from ..files import refuse_overwrite
+from .options import Force, Model, Plot
 
 
 def explain(
     source: Annotated[Path, typer.Argument(help="A recording.")],
-    model: Annotated[
-        Path | None, typer.Option(help="Model file; the shipped one if left out.")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw it to this .png or .svg; needs the extra train.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the plot.")] = False,
+    model: Model = None,
+    plot: Plot = None,
+    force: Force = False,
 ) -> None:
     """Say which seconds and frequencies spoke for the emotion.
 

@@ -10,6 +10,7 @@ import typer
 
 from ..corpora import load_corpora
 from ..files import refuse_overwrite
+from .options import Force
 
 
 class Precision(str, Enum):
@@ -30,7 +31,7 @@ def export(
         list[Path],
         typer.Option(help="For int8: the corpora trained on, whose clips show the ranges."),
     ] = [],  # noqa: B006  typer wants the default itself
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    force: Force = False,
 ) -> None:
     """Write the best weights of a training as one ONNX model.
 

@@ -18,6 +18,7 @@ from ..files import refuse_overwrite, write_text
 from ..segmenter import EmotionSegment
 from ..timeline import Timeline, TimelineStream
 from ..timeline_writers import clock, get_writer
+from .options import Force, Model
 
 BLOCK_DUR = 0.1  # s that the device hands over at a time
 BAR = 20  # characters
@@ -38,14 +39,12 @@ class Microphone:
 
 
 def listen(
-    model: Annotated[
-        Path | None, typer.Option(help="Model file; the shipped one if left out.")
-    ] = None,
+    model: Model = None,
     save: Annotated[
         Path | None, typer.Option(help="Write the timeline here at the end; as timeline --out.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Part of the device's name.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    force: Force = False,
 ) -> None:
     """Listen to the microphone until Ctrl-C; needs the extra live.
 

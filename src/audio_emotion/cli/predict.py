@@ -14,19 +14,18 @@ from ..classifier import Classifier
 from ..files import refuse_overwrite, write_text
 from ..records import Row, expand, predict_row
 from ..writers import CsvWriter, JsonWriter, TableWriter, Writer
+from .options import Force, Model
 
 
 def predict(
     sources: Annotated[
         list[str], typer.Argument(help="Files, folders, patterns, or - for standard input.")
     ],
-    model: Annotated[
-        Path | None, typer.Option(help="Model file; the shipped one if left out.")
-    ] = None,
+    model: Model = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    force: Force = False,
     max_dur: Annotated[
         float, typer.Option(help="Seconds of each recording to read at most.", min=0.1)
     ] = MAX_DUR,

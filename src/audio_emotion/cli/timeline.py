@@ -16,6 +16,7 @@ from ..segmenter import TimelineSettings
 from ..timeline import Timeline, timelines_of_file
 from ..timeline_page import page
 from ..timeline_writers import WRITERS, TableWriter, get_writer
+from .options import Force, Model, Plot
 
 DEFAULTS = TimelineSettings()
 PAGES = {".html", ".htm"}
@@ -30,18 +31,14 @@ class Channels(str, Enum):
 
 def timeline(
     source: Annotated[Path, typer.Argument(help="A recording, however long.")],
-    model: Annotated[
-        Path | None, typer.Option(help="Model file; the shipped one if left out.")
-    ] = None,
+    model: Model = None,
     format_: Annotated[
         str | None, typer.Option("--format", help=f"One of {', '.join(WRITERS)}.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write to this file instead; its ending tells the format.")
     ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw it to this .png or .svg; needs the extra train.")
-    ] = None,
+    plot: Plot = None,
     channels: Annotated[
         Channels, typer.Option(help="Mix them, or a timeline of each, as of a stereo phone call.")
     ] = Channels.mix,
@@ -54,7 +51,7 @@ def timeline(
     uncertain_below: Annotated[
         float, typer.Option(help="Confidence under which a segment stays unnamed.", min=0, max=1)
     ] = DEFAULTS.uncertain_below,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    force: Force = False,
 ) -> None:
     """Tell who feels what when: segments with times, silence and doubt told apart.
 

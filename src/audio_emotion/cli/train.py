@@ -9,24 +9,18 @@ from typing import Annotated
 import typer
 
 from ..classifier import default_model
-from ..config import available, load_config
+from ..config import load_config
 from ..corpora import load_corpora
+from .options import Accelerator, ConfigName, Corpora, Overrides
 
 DEFAULT = "default"  # as --init: the shipped model's weights
 
 
 def train(
-    data: Annotated[
-        list[Path],
-        typer.Option(help="Corpus: folder, zip archive or CSV manifest; again for further ones."),
-    ],
+    data: Corpora,
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    config: Annotated[
-        str, typer.Option(help=f"One of {', '.join(available())}, or a YAML file.")
-    ] = "source",
-    set_: Annotated[
-        list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
-    ] = [],  # noqa: B006  typer wants the default itself
+    config: ConfigName = "source",
+    set_: Overrides = [],  # noqa: B006  typer wants the default itself
     init: Annotated[
         Path | None,
         typer.Option(help="Start from a run's best weights, a checkpoint, or the word default."),
@@ -35,7 +29,7 @@ def train(
         bool, typer.Option("--resume", help="Go on after the run's last whole epoch.")
     ] = False,
     devices: Annotated[str, typer.Option(help="How many, or which, devices.")] = "auto",
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    accelerator: Accelerator = "auto",
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp.")] = "auto",
     num_nodes: Annotated[int, typer.Option(help="Machines that train together.", min=1)] = 1,
 ) -> None:

@@ -8,27 +8,22 @@ from typing import Annotated
 
 import typer
 
-from ..config import available, load_config
+from ..config import load_config
 from ..corpora import load_corpora
+from .options import Accelerator, ConfigName, Corpora, Overrides
 
 
 def tune(
-    data: Annotated[
-        list[Path], typer.Option(help="Corpus; again for further ones, the main one first.")
-    ],
+    data: Corpora,
     out: Annotated[Path, typer.Option(help="Folder of the search.")],
     space: Annotated[
         list[str],
         typer.Option(help="section.key=low..high, low..high:log or a,b,c; again for further ones."),
     ],
-    config: Annotated[
-        str, typer.Option(help=f"One of {', '.join(available())}, or a YAML file.")
-    ] = "source",
-    set_: Annotated[
-        list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
-    ] = [],  # noqa: B006  typer wants the default itself
+    config: ConfigName = "source",
+    set_: Overrides = [],  # noqa: B006  typer wants the default itself
     trials: Annotated[int, typer.Option(help="Trials in all.", min=1)] = 20,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    accelerator: Accelerator = "auto",
 ) -> None:
     """Search settings by their validation macro F1; the test part is never touched.
 
