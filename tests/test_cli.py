@@ -90,6 +90,8 @@ def test_a_bad_file_is_a_row_and_the_rest_is_done(wav: Path, tmp_path: Path) -> 
     assert result.exit_code == 1
     first, second = json.loads(result.stdout)
     assert first["emotion"] is None
+    assert first["confident"] is None
+    assert second["confident"] in {True, False}
     assert "bad.wav is not audio" in first["error"]
     assert second["error"] is None
 

@@ -29,6 +29,7 @@ class Row:
             "file": self.file,
             "emotion": prediction.label if prediction else None,
             "confidence": prediction.confidence if prediction else None,
+            "confident": prediction.confident if prediction else None,
             "duration": prediction.duration if prediction else None,
             "probabilities": asdict(prediction)["probabilities"] if prediction else None,
             "error": self.error,
