@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..classifier import Classifier
-from ..corpora import Clip, load_corpus
+from ..corpora import Clip, load_corpora
 from ..evaluation.conditions import CONDITIONS
 from ..evaluation.evaluate import evaluate as judge
 from ..evaluation.report import as_markdown, write_report
@@ -19,7 +19,9 @@ from ..files import refuse_overwrite
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    data: Annotated[Path, typer.Argument(help="Corpus: folder, zip archive or CSV manifest.")],
+    data: Annotated[
+        list[Path], typer.Argument(help="Corpora: folders, zip archives or CSV manifests.")
+    ],
     split: Annotated[
         str, typer.Option(help="train, val or test of the model's own split, or all.")
     ] = "all",
@@ -50,7 +52,7 @@ def evaluate(
     if out:
         refuse_overwrite(out, force)
     result = judge(
-        Classifier(model), load_corpus(data), split, _progress, shared=shared, under=condition
+        Classifier(model), load_corpora(data), split, _progress, shared=shared, under=condition
     )
     if out:
         write_report(result, out, force)
