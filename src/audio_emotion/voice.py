@@ -6,7 +6,6 @@ ends after a silence.  The threshold is permissive, since shouting and singing a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +79,3 @@ class VoiceActivity:
         stretch = Stretch(self._start, end)
         self._start = None
         return stretch
-
-
-def chunks(signal: Signal) -> Iterator[Signal]:
-    """Whole chunks of a signal; what is left over is not given."""
-    for start in range(0, len(signal) - CHUNK + 1, CHUNK):
-        yield signal[start : start + CHUNK]

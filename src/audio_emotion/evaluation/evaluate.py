@@ -92,18 +92,19 @@ def select(classifier: Classifier, corpus: Corpus, part: str) -> tuple[list[Clip
     """
     if part not in PARTS:
         raise CorpusError(f"there is no part {part!r}: choose one of {', '.join(PARTS)}")
-    known = json.loads(classifier.metadata["training_data"])["digests"]
+    digests = json.loads(classifier.metadata["training_data"])["digests"]
+    known = {name: heard(digests[name]) for name in PARTS[:3]}
     short = [shorten(digest or "") for digest in corpus.digests()]
     of = {
-        name: [c for c, d in zip(corpus.clips, short, strict=True) if d in heard(known[name])]
+        name: [c for c, d in zip(corpus.clips, short, strict=True) if d in known[name]]
         for name in PARTS[:3]
     }
     if part == "all":
         return list(corpus.clips), _protocol_of_all(corpus, of["train"], of["val"])
     clips = of[part]
-    if len(clips) < len(heard(known[part])) or not clips:
+    if len(clips) < len(known[part]) or not clips:
         raise CorpusError(
-            f"{len(clips)} of the {len(heard(known[part]))} clips in the {part} part of "
+            f"{len(clips)} of the {len(known[part])} clips in the {part} part of "
             f"{classifier.path.name} are in {corpus.name} here: other clips, or another corpus; "
             "leave --split out to judge all of it"
         )
