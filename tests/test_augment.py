@@ -115,6 +115,13 @@ def test_spec_augment_masks_whole_bands_and_frames_no_wider_than_told() -> None:
     assert spec_augment(pictures, AugmentConfig()) is pictures
 
 
+def test_mixup_leaves_each_clip_the_greater_share() -> None:
+    torch.manual_seed(0)
+    shares = [draw_mixup(4, alpha=0.5)[0] for _ in range(50)]
+    assert 0.5 <= min(shares) < 0.7  # so that a clip's own label is the one its answer is judged by
+    assert max(shares) > 0.9
+
+
 def test_mixup_mixes_everything_alike() -> None:
     torch.manual_seed(0)
     targets = torch.eye(8)

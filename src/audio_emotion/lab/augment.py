@@ -91,11 +91,13 @@ def spec_augment(pictures: Tensor, config: AugmentConfig) -> Tensor:
 def draw_mixup(batch: int, alpha: float) -> tuple[float, Tensor]:
     """Share that a clip keeps, and the clip that gives the rest, for each of a batch.
 
-    Zhang et al., arXiv:1710.09412; with `alpha` 0 each clip stays as it is.
+    Zhang et al., arXiv:1710.09412; with `alpha` 0 each clip stays as it is.  The share is never
+    less than a half, which makes the same pairs: so a clip's own label is what is mostly heard.
     """
     if not alpha:
         return 1.0, torch.arange(batch)
-    return torch.distributions.Beta(alpha, alpha).sample().item(), torch.randperm(batch)
+    share = torch.distributions.Beta(alpha, alpha).sample().item()
+    return max(share, 1 - share), torch.randperm(batch)
 
 
 def mix(values: Tensor, share: float, partner: Tensor) -> Tensor:
