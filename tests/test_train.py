@@ -25,7 +25,14 @@ from audio_emotion.lab.data import Batch, EpochSampler, Item
 from audio_emotion.lab.export import load_model
 from audio_emotion.lab.history import COLUMNS
 from audio_emotion.lab.module import EmotionModule
-from audio_emotion.lab.train import best_of, class_weights, load_weights, stored_config, train
+from audio_emotion.lab.train import (
+    best_of,
+    class_weights,
+    computes_bf16,
+    load_weights,
+    stored_config,
+    train,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -260,6 +267,28 @@ def test_the_running_mean_is_kept_judged_and_resumed(ravdess: Path, tmp_path: Pa
     plain = EmotionModule(tiny())  # a run without a mean can start from one with it
     load_weights(best_of(tmp_path / "run"), plain)
     assert torch.equal(plain.network.state_dict()[name], judged)
+
+
+def test_a_run_keeps_the_precision_of_the_machine_that_began_it(
+    ravdess: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audio_emotion.lab.train.computes_bf16", lambda: False)
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    config = tiny("train.epochs=1", "train.precision=auto")
+    train(load_corpus(ravdess), config, tmp_path / "run", trainer_options=options)
+    assert stored_config(tmp_path / "run").train.precision == "32-true"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [({"avx2": True}, False), ({"avx512_bf16": True}, True), ({"avx512_bf16": False}, False)],
+)
+def test_a_processor_without_its_instructions_does_not_compute_in_bf16(
+    found: dict[str, bool], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert computes_bf16() is expected
 
 
 def test_voices_that_were_calibrated_are_in_the_run(finished: Path) -> None:

@@ -138,7 +138,8 @@ class TrainConfig(_Section):
     further: float = Field(0, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     class_weights: Literal["source", "balanced", "root", "none"] | tuple[float, ...] = "source"
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    # `auto`: bf16 where the processor or GPU computes in it; elsewhere it is many times slower.
+    precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
     workers: int = Field(1, ge=0)  # processes that decode and augment
 
     @model_validator(mode="after")

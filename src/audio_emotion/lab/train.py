@@ -43,6 +43,7 @@ from .data import Batch, Clips, ClipsModule, Item
 from .history import History
 from .module import EmotionModule
 
+BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86, x86, and Arm processors
 FIT_CLIPS = 400  # of the training part, spread evenly, for the rows' mean and deviation
 
 
@@ -84,7 +85,7 @@ def train(
         StoppedError: Ctrl-C; the last whole epoch is kept.
     """
     cache = cache or SignalCache()
-    config = stored_config(run) if resume else config
+    config = stored_config(run) if resume else _settled(config)
     items = _items(corpus, config, parts)
     data = _describe(corpus, items, protocol or _dealt(config))
     torch.manual_seed(config.train.seed)
@@ -141,6 +142,23 @@ def stored_config(run: Path) -> Config:
         return make_config(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
     except OSError as error:
         raise TrainingError(f"{run} is not the folder of a training: no {path.name}") from error
+
+
+def _settled(config: Config) -> Config:
+    """With the precision that suits this machine, so that the run keeps it wherever it goes on."""
+    if config.train.precision != "auto":
+        return config
+    precision = "bf16-mixed" if computes_bf16() else "32-true"
+    return config.model_copy(
+        update={"train": config.train.model_copy(update={"precision": precision})}
+    )
+
+
+def computes_bf16() -> bool:
+    """Whether the GPU, or without one the processor, has instructions for bf16."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(torch.cpu.get_capabilities().get(name) for name in BF16_INSTRUCTIONS)
 
 
 def best_of(run: Path) -> Path:
