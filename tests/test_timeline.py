@@ -205,12 +205,14 @@ def test_what_was_read_of_a_broken_file_is_kept(
     spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier, tmp_path: Path
 ) -> None:
     path = tmp_path / "cut.wav"
-    soundfile.write(path, spoken[0], RATE)
+    soundfile.write(path, spoken[0], RATE, subtype="FLOAT")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (half,) = timelines_of_file(path, classifier)
     assert half.broken is not None
     assert "truncated" in half.broken
     assert half.duration == pytest.approx(len(spoken[0]) / RATE / 2, abs=0.1)
+    whole = timeline(spoken[0][: round(half.duration * RATE)], RATE, classifier)
+    assert half.segments == whole.segments  # the blocks before the break are all heard
     result = CliRunner().invoke(app, ["timeline", str(path)])
     assert result.exit_code == 1
     assert "broke off after" in result.stdout

@@ -9,8 +9,12 @@ odd pieces gives the same timeline as the file at once, and memory holds a windo
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +30,7 @@ BATCH = 16  # windows the model hears at a time
 EDGE = 0.05  # weight that a window still has at its ends, where its centre has 1
 DECIMALS = 6  # of probabilities, so that the size of a batch leaves no trace
 LEAST_DUR = 0.1  # s of voice that the model is asked about
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -102,13 +107,18 @@ def collect(
     classifier: Classifier | None = None,
     settings: TimelineSettings | None = None,
 ) -> Timeline:
-    """The timeline of mono blocks, one after the other."""
+    """The timeline of mono blocks, one after the other.
+
+    Another thread decodes and finds the voice in what comes next while the model hears this.
+    """
     stream = TimelineStream(classifier or Classifier(), settings)
     segments: list[EmotionSegment] = []
     broken = None
+    longer = _joined(blocks, round(BLOCK_DUR * sampling_rate))
     try:
-        for block in blocks:
-            segments += stream.push(block, sampling_rate)
+        with closing(_ahead(stream.detect(block, sampling_rate) for block in longer)) as coming:
+            for detected in coming:
+                segments += stream.tell(detected)
     except AudioError as error:
         if not stream.duration:
             raise
@@ -122,6 +132,42 @@ def collect(
         stream.axis.rows(stream.duration),
         broken,
     )
+
+
+def _joined(blocks: Iterable[Signal], least: int) -> Iterator[Signal]:
+    """Blocks of at least so many samples; what came before an error first."""
+    parts: list[Signal] = []
+    try:
+        for block in blocks:
+            parts.append(block)
+            if sum(map(len, parts)) >= least:
+                yield np.concatenate(parts)
+                parts = []
+    except AudioError:
+        if parts:
+            yield np.concatenate(parts)
+        raise
+    if parts:
+        yield np.concatenate(parts)
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """Each item, while a thread makes the next."""
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield cast(T, item)
+
+
+@dataclass(frozen=True)
+class Detected:
+    """Samples at RATE, and where a voice is heard in them and in those before."""
+
+    samples: Signal
+    stretches: list[tuple[Stretch, int]]  # as known after so many samples of the stream
+    judged: int  # samples of the stream that the detector has heard
 
 
 class TimelineStream:
@@ -141,14 +187,17 @@ class TimelineStream:
                 f"{classifier.win_dur} s: what lies between would not be heard"
             )
         chosen = self.settings
+        # What `detect` changes, and
         self._voice = VoiceActivity(chosen.speech_threshold, chosen.gap_dur, chosen.pad_dur)
+        self._resampler: _Resampler | None = None
+        self._rest = np.zeros(0, np.float32)  # less than a chunk, not yet judged
+        self._judged = 0  # samples that are
+        # what `tell` changes, so that they can work side by side.
         self._windows = _Windows(classifier.win_dur, chosen.hop_dur)
         self.axis = _Axis(chosen.step_dur, len(classifier.labels))
         self._segmenter = Segmenter(chosen, classifier.labels)
-        self._resampler: _Resampler | None = None
         self._kept = np.zeros(0, np.float32)  # from `_offset` on, at RATE
         self._offset = 0
-        self._judged = 0  # samples the voice detector has heard
 
     @property
     def duration(self) -> float:
@@ -161,42 +210,52 @@ class TimelineStream:
         Raises:
             AudioError: the samples are bad, or their rate is not that of those before.
         """
+        return self.tell(self.detect(signal, sampling_rate))
+
+    def close(self) -> list[EmotionSegment]:
+        """The segments that are left, to the last sample pushed."""
+        segments = []
+        if self._resampler:
+            segments = self.tell(self._detect(self._resampler.flush()))
+        end = self._offset + len(self._kept)
+        stretch = self._voice.close(end)
+        if stretch:
+            segments += self.tell(Detected(np.zeros(0, np.float32), [(stretch, end)], end))
+        return segments + self._segmenter.close(self.duration)
+
+    def detect(self, signal: npt.ArrayLike, sampling_rate: int) -> Detected:
+        """The first half of `push`: where somebody is heard."""
         mono = as_signal(signal, sampling_rate)
         if self._resampler is None:
             self._resampler = _Resampler(sampling_rate)
-        return self._hear(self._resampler.push(mono, sampling_rate))
+        return self._detect(self._resampler.push(mono, sampling_rate))
 
-    def close(self) -> list[EmotionSegment]:
-        """The last segments; nothing may be pushed afterwards."""
-        segments = self._hear(self._resampler.flush()) if self._resampler else []
-        stretch = self._voice.close(self._offset + len(self._kept))
-        if stretch:
-            segments += self._told(stretch)
-        return segments + self._segmenter.close(self.duration)
-
-    def _hear(self, samples: Signal) -> list[EmotionSegment]:
-        self._kept = np.concatenate([self._kept, samples])
+    def tell(self, detected: Detected) -> list[EmotionSegment]:
+        """The second half of `push`: what the model makes of it, in the order detected."""
+        self._kept = np.concatenate([self._kept, detected.samples])
+        heard = [(s, self._windows.of(s, judged)) for s, judged in detected.stretches]
+        rows = iter(self._probabilities([span for _, spans in heard for span in spans]))
         segments: list[EmotionSegment] = []
-        end = self._offset + len(self._kept)
-        while self._judged + CHUNK <= end:
-            at = self._judged - self._offset
-            stretch = self._voice.push(self._kept[at : at + CHUNK], self._judged)
-            self._judged += CHUNK
-            if stretch:
-                segments += self._told(stretch)
-        self._forget()
+        for stretch, spans in heard:
+            for span in spans:
+                self.axis.add(span, next(rows))
+            if spans or stretch.end is not None:
+                final = stretch.end if stretch.end is not None else spans[-1][0]
+                told = self.axis.final(stretch.start, final)
+                segments += self._segmenter.push(stretch, told)
+        self._forget(detected.judged)
         return segments
 
-    def _told(self, stretch: Stretch) -> list[EmotionSegment]:
-        """What new windows of a stretch make final."""
-        spans = self._windows.of(stretch, self._judged)
-        if not spans and stretch.end is None:
-            return []
-        for span, row in zip(spans, self._probabilities(spans), strict=True):
-            self.axis.add(span, row)
-        final = stretch.end if stretch.end is not None else spans[-1][0]
-        rows = self.axis.final(stretch.start, final)
-        return self._segmenter.push(stretch, rows)
+    def _detect(self, samples: Signal) -> Detected:
+        waiting = np.concatenate([self._rest, samples])
+        stretches = []
+        for at in range(0, len(waiting) - CHUNK + 1, CHUNK):
+            stretch = self._voice.push(waiting[at : at + CHUNK], self._judged)
+            self._judged += CHUNK
+            if stretch:
+                stretches.append((stretch, self._judged))
+        self._rest = waiting[len(waiting) // CHUNK * CHUNK :]
+        return Detected(samples, stretches, self._judged)
 
     def _probabilities(self, spans: list[tuple[int, int]]) -> list[npt.NDArray[np.float64]]:
         rate = self.classifier.sampling_rate
@@ -211,10 +270,10 @@ class TimelineStream:
             clips = clips[len(same) :]
         return rows
 
-    def _forget(self) -> None:
+    def _forget(self, judged: int) -> None:
         """Samples that no window can ask for any more."""
         slack = round((self.settings.gap_dur + self.settings.pad_dur) * RATE) + CHUNK
-        keep = self._windows.needed(self._judged) - slack
+        keep = self._windows.needed(judged) - slack
         drop = max(0, keep - self._offset)
         self._kept = self._kept[drop:]
         self._offset += drop
@@ -295,7 +354,7 @@ class _Axis:
         self.step = step_dur * RATE
         self.labels = labels
         self._open: dict[int, tuple[npt.NDArray[np.float64], float]] = {}
-        self._done: list[npt.NDArray[np.float32]] = []
+        self._done = array("f")  # rows one after the other
 
     def add(self, span: tuple[int, int], row: npt.NDArray[np.float64]) -> None:
         """A window's probabilities over the steps whose centre lies in it."""
@@ -312,9 +371,9 @@ class _Axis:
         for step in sorted(step for step in self._open if step < self._first(end)):
             total, weight = self._open.pop(step)
             row = total / weight
-            while len(self._done) < step:
-                self._done.append(np.full(self.labels, np.nan, np.float32))
-            self._done.append(row.astype(np.float32))
+            missing = step * self.labels - len(self._done)
+            self._done.extend([np.nan] * missing)
+            self._done.extend(row.tolist())
             found.append((step * self.step / RATE, row))
         return found
 
@@ -328,10 +387,10 @@ class _Axis:
 
     def rows(self, duration: float) -> npt.NDArray[np.float32]:
         """Every step of a recording of `duration` seconds, `(steps, labels)`."""
-        steps = max(len(self._done), -(-round(duration * RATE) // round(self.step)))
+        done = np.array(self._done, np.float32).reshape(-1, self.labels)
+        steps = max(len(done), -(-round(duration * RATE) // round(self.step)))
         rows = np.full((steps, self.labels), np.nan, np.float32)
-        if self._done:
-            rows[: len(self._done)] = self._done
+        rows[: len(done)] = done
         return rows
 
     def _first(self, sample: int) -> int:

@@ -53,8 +53,7 @@ class VoiceActivity:
         Returns:
             The stretch that goes on, or that has just ended; None in silence.
         """
-        pcm = np.clip(np.round(chunk * 32_768), -32_768, 32_767).astype("<i2")
-        chance = self._detector(pcm.tobytes())
+        chance = float(self._detector.process_array(np.clip(chunk, -1, 1)))
         needed = self._threshold if self._start is None else self._threshold - STAY
         end = position + len(chunk)
         if chance >= needed:
