@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -24,6 +26,18 @@ def voice(seconds: float = 1.5, pitch: float = 150.0, seed: int = 0) -> np.ndarr
     silence = np.zeros(round(0.4 * RATE))
     signal = np.concatenate([silence, 0.2 * tone, silence])
     return (signal + 1e-4 * rng.standard_normal(len(signal))).astype(np.float32)
+
+
+def through_ffmpeg(signal: np.ndarray, container: str, codec: str, rate: int) -> bytes:
+    """A mono recording in a container that libsndfile does not write."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format=container) as output:
+        track = output.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(signal[None], format="fltp", layout="mono")
+        frame.sample_rate = rate
+        for packet in [*track.encode(frame), *track.encode(None)]:
+            output.mux(packet)
+    return stream.getvalue()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import io
 import struct
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import soundfile
@@ -14,7 +13,7 @@ import soundfile
 from audio_emotion import AudioEmotionError, read_audio, resample
 from audio_emotion.audio import TruncationWarning
 from audio_emotion.errors import AudioError
-from conftest import RATE, voice
+from conftest import RATE, through_ffmpeg, voice
 
 PCM16 = 2 / 2**15  # quantisation of 16-bit samples, with the rounding of full scale
 PCM8 = 2 / 2**7
@@ -23,17 +22,6 @@ PCM8 = 2 / 2**7
 def encoded(signal: np.ndarray, **options: str) -> bytes:
     stream = io.BytesIO()
     soundfile.write(stream, signal, RATE, **options)
-    return stream.getvalue()
-
-
-def through_ffmpeg(signal: np.ndarray, container: str, codec: str, rate: int) -> bytes:
-    stream = io.BytesIO()
-    with av.open(stream, "w", format=container) as output:
-        track = output.add_stream(codec, rate=rate, layout="mono")
-        frame = av.AudioFrame.from_ndarray(signal[None], format="fltp", layout="mono")
-        frame.sample_rate = rate
-        for packet in [*track.encode(frame), *track.encode(None)]:
-            output.mux(packet)
     return stream.getvalue()
 
 

@@ -30,6 +30,7 @@ from audio_emotion.timeline import Timeline, timelines_of_file
 from audio_emotion.timeline_page import page
 from audio_emotion.timeline_writers import WRITERS, get_writer
 from audio_emotion.voice import RATE, Stretch
+from conftest import through_ffmpeg
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 STEP = 0.1
@@ -199,6 +200,34 @@ def test_each_channel_has_its_own_timeline(
     voice, silence = timelines_of_file(tmp_path / "call.wav", classifier, separate=True)
     assert {s.label for s in voice.segments} - {NO_SPEECH}
     assert {s.label for s in silence.segments} == {NO_SPEECH}
+
+
+@pytest.mark.parametrize(("ending", "channels"), [("flac", 2), ("mp4", 1)])
+def test_progress_ends_at_the_length_that_the_header_states(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]],
+    classifier: Classifier,
+    ending: str,
+    channels: int,
+) -> None:
+    signal = np.tile(spoken[0], 4)
+    if ending == "flac":
+        stream = io.BytesIO()
+        soundfile.write(stream, np.stack([signal] * channels, 1), RATE, format="FLAC")
+        recording = stream.getvalue()
+    else:
+        recording = through_ffmpeg(signal, ending, "aac", RATE)
+    seen: list[tuple[float, float | None]] = []
+    told = timelines_of_file(
+        recording, classifier, separate=True, progress=lambda *now: seen.append(now)
+    )
+    duration = len(signal) / RATE
+    assert [one.duration for one in told] == pytest.approx([duration] * channels, abs=0.15)
+    heard = [now for now, _ in seen]
+    assert heard == sorted(heard)
+    assert len(heard) > 2 * channels
+    assert heard[-1] == pytest.approx(channels * duration, abs=0.3)
+    for _, whole in seen:
+        assert whole == pytest.approx(channels * duration, abs=0.3)
 
 
 def test_what_was_read_of_a_broken_file_is_kept(

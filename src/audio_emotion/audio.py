@@ -51,6 +51,7 @@ class Opened:
     blocks: Iterator[Signal]
     sampling_rate: int  # Hz
     channels: int
+    stated_dur: float | None  # s by the header; good for a progress bar, never to be relied on
 
 
 @contextmanager
@@ -167,7 +168,8 @@ def _sndfile_blocks(file: BinaryIO, name: str) -> Opened:
                 _truncated(name, decoded / sound.samplerate, promised / sound.samplerate)
             )
 
-    return Opened(blocks(), sound.samplerate, sound.channels)
+    stated = sound.frames / sound.samplerate if 0 < sound.frames < UNKNOWN else None
+    return Opened(blocks(), sound.samplerate, sound.channels, stated)
 
 
 def _read(sound: soundfile.SoundFile, name: str, decoded: int) -> Signal:
@@ -214,7 +216,8 @@ def _ffmpeg_blocks(file: BinaryIO, name: str) -> Opened:
             except av.error.FFmpegError as error:
                 raise AudioError(f"{name} is truncated or damaged: {error.strerror}") from error
 
-    return Opened(blocks(), stream.rate, stream.channels)
+    stated = container.duration / av.time_base if container.duration else None
+    return Opened(blocks(), stream.rate, stream.channels, stated)
 
 
 def _check_format(rate: int, channels: int, name: str) -> None:

@@ -10,11 +10,11 @@ odd pieces gives the same timeline as the file at once, and memory holds a windo
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ EDGE = 0.05  # weight that a window still has at its ends, where its centre has 
 DECIMALS = 6  # of probabilities, so that the size of a batch leaves no trace
 LEAST_DUR = 0.1  # s of voice that the model is asked about
 T = TypeVar("T")
+Progress: TypeAlias = Callable[[float, float | None], None]
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,19 @@ def timelines_of_file(
     settings: TimelineSettings | None = None,
     *,
     separate: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[Timeline]:
     """The timeline of a recording that streams through, or one of each of its channels.
 
     Where the recording breaks off, what came before is kept and `Timeline.broken` says so.
+
+    Args:
+        source: path, the bytes of a file, or a binary file open for reading and seeking.
+        classifier: the model; the shipped one if left out.
+        settings: how; the defaults if left out.
+        separate: a timeline for each channel instead of one for their mean.
+        progress: called with the seconds heard and, where the header states them, those to hear,
+            of all channels together.
 
     Raises:
         AudioError: as `read_audio`, where nothing at all can be read.
@@ -95,10 +105,19 @@ def timelines_of_file(
     classifier = classifier or Classifier()
     with open_blocks(source) as opened:
         channels = opened.channels if separate else 1
+        whole = channels * opened.stated_dur if opened.stated_dur else None
+    before = 0.0
+
+    def told(heard: float) -> None:
+        if progress:
+            progress(before + heard, whole)
+
     for channel in range(channels):
         with open_blocks(source) as opened:
             mono = (b[:, channel] if separate else b.mean(1) for b in opened.blocks)
-            yield collect(mono, opened.sampling_rate, classifier, settings)
+            found = collect(mono, opened.sampling_rate, classifier, settings, told)
+        before += found.duration
+        yield found
 
 
 def collect(
@@ -106,8 +125,9 @@ def collect(
     sampling_rate: int,
     classifier: Classifier | None = None,
     settings: TimelineSettings | None = None,
+    heard: Callable[[float], None] | None = None,
 ) -> Timeline:
-    """The timeline of mono blocks, one after the other.
+    """The timeline of mono blocks, one after the other; `heard` is told the seconds done.
 
     Another thread decodes and finds the voice in what comes next while the model hears this.
     """
@@ -119,6 +139,8 @@ def collect(
         with closing(_ahead(stream.detect(block, sampling_rate) for block in longer)) as coming:
             for detected in coming:
                 segments += stream.tell(detected)
+                if heard:
+                    heard(detected.judged / RATE)
     except AudioError as error:
         if not stream.duration:
             raise
@@ -151,7 +173,7 @@ def _joined(blocks: Iterable[Signal], least: int) -> Iterator[Signal]:
         yield np.concatenate(parts)
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
+def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """Each item, while a thread makes the next."""
     end = object()
     with ThreadPoolExecutor(1) as thread:

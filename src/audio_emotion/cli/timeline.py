@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..classifier import Classifier
 from ..files import refuse_overwrite, write_text
 from ..segmenter import TimelineSettings
-from ..timeline import Timeline, timelines_of_file
+from ..timeline import timelines_of_file
 from ..timeline_page import page
-from ..timeline_writers import WRITERS, TableWriter, get_writer
+from ..timeline_writers import WRITERS, TableWriter, clock, get_writer
 from .options import Force, Model, Plot
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
 
 DEFAULTS = TimelineSettings()
 PAGES = {".html", ".htm"}
@@ -78,7 +80,16 @@ def timeline(
         if path and not separate:
             refuse_overwrite(path, force)
     settings = TimelineSettings(hop_dur=hop_dur, min_dur=min_dur, uncertain_below=uncertain_below)
-    found = _shown(timelines_of_file(source, Classifier(model), settings, separate=separate))
+    classifier = Classifier(model)
+    with _bar() as bar:
+        task = bar.add_task("", total=None, heard=clock(0))
+
+        def show(heard: float, whole: float | None) -> None:
+            bar.update(task, completed=heard, total=whole, heard=clock(heard))
+
+        found = list(
+            timelines_of_file(source, classifier, settings, separate=separate, progress=show)
+        )
     broken = False
     for number, result in enumerate(found, 1):
         broken |= result.broken is not None
@@ -100,17 +111,16 @@ def timeline(
         raise typer.Exit(1)
 
 
-def _shown(results: Iterator[Timeline]) -> Iterator[Timeline]:
-    """A line that moves while a long recording is heard, on a terminal only."""
+def _bar() -> RichProgress:
+    """How much is heard, and the time left; on a terminal only."""
     from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    if not sys.stderr.isatty():
-        yield from results
-        return
-    while True:
-        with console.status("listening"):
-            result = next(results, None)
-        if result is None:
-            return
-        yield result
+    return Progress(
+        TextColumn("{task.fields[heard]} heard"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )

@@ -157,7 +157,7 @@ def _settled(config: Config) -> Config:
 def computes_bf16() -> bool:
     """Whether the GPU, or without one the processor, has instructions for bf16."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return any(torch.cpu.get_capabilities().get(name) for name in BF16_INSTRUCTIONS)
 
 
@@ -316,9 +316,11 @@ def _trainer(
     run: Path, config: Config, watch: L.Callback | None, options: dict[str, Any]
 ) -> L.Trainer:
     patience = config.train.patience
+    precision = config.train.precision
+    assert precision != "auto", "a run has settled on one"
     return L.Trainer(
         max_epochs=config.train.epochs,
-        precision=config.train.precision,
+        precision=precision,
         callbacks=[
             History(run),
             EarlyStopping("val_score", mode="max", patience=patience),
