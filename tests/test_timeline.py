@@ -135,12 +135,33 @@ def test_a_stream_cannot_change_its_rate(classifier: Classifier) -> None:
 
 
 def test_settings_are_refused_in_words(classifier: Classifier) -> None:
-    with pytest.raises(ConfigError, match=r"hop_dur 9\.0 s is longer than the model's window"):
-        TimelineStream(classifier, TimelineSettings(hop_dur=9.0))
+    with pytest.raises(ConfigError, match=r"hop_dur 9\.0 s is longer than win_dur 2\.0 s"):
+        TimelineSettings(hop_dur=9.0)
     with pytest.raises(ConfigError, match="must lie in"):
         TimelineSettings(margin=2)
     with pytest.raises(ConfigError, match="must be positive"):
         TimelineSettings(step_dur=0)
+
+
+@pytest.mark.parametrize(("wanted", "longest"), [(1.2, 1.2), (9.0, 3.5)])
+def test_a_window_is_as_long_as_wanted_and_as_the_model_allows(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]],
+    classifier: Classifier,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: float,
+    longest: float,
+) -> None:
+    heard: list[int] = []
+    plain = classifier.windows
+
+    def windows(signals: np.ndarray) -> np.ndarray:
+        heard.append(signals.shape[1])
+        return plain(signals)
+
+    monkeypatch.setattr(classifier, "windows", windows)
+    voice = np.tile(spoken[0][RATE : 2 * RATE], 6)
+    timeline(voice, RATE, classifier, TimelineSettings(win_dur=wanted, hop_dur=1.0))
+    assert max(heard) == round(longest * classifier.sampling_rate)
 
 
 def rows(*labels: int, strength: float = 0.8) -> list[tuple[float, np.ndarray]]:

@@ -17,7 +17,8 @@ from .classifier import Classifier, Prediction
 from .errors import AudioEmotionError
 from .explain import Explanation, explain
 from .labels import EMOTIONS, Emotion
-from .timeline import Timeline, TimelineStream, timeline
+from .timeline import Timeline, timeline
+from .timeline_stream import TimelineStream
 from .version import __version__
 
 __all__ = [

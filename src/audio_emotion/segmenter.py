@@ -20,9 +20,10 @@ class TimelineSettings:
     """How a timeline is made; durations in seconds.
 
     Raises:
-        ConfigError: a value is out of range, or hop_dur is longer than the model's window.
+        ConfigError: a value is out of range, or hop_dur is longer than win_dur.
     """
 
+    win_dur: float = 2.0  # of a window, at most the model's; longer ones smear turns
     hop_dur: float = 0.5  # between windows in a voiced stretch
     step_dur: float = 0.1  # of the regular axis
     min_dur: float = 0.5  # that another emotion must last to be told
@@ -33,12 +34,17 @@ class TimelineSettings:
     pad_dur: float = 0.1  # kept around the voice
 
     def __post_init__(self) -> None:
-        for name in ("hop_dur", "step_dur", "min_dur", "gap_dur"):
+        for name in ("win_dur", "hop_dur", "step_dur", "min_dur", "gap_dur"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)} s; it must be positive")
         for name in ("margin", "uncertain_below", "speech_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie in [0, 1]")
+        if self.hop_dur > self.win_dur:
+            raise ConfigError(
+                f"hop_dur {self.hop_dur} s is longer than win_dur {self.win_dur} s: what lies "
+                "between windows would not be heard"
+            )
 
 
 @dataclass(frozen=True)

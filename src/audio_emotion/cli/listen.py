@@ -16,7 +16,8 @@ from ..classifier import Classifier
 from ..errors import AudioError
 from ..files import refuse_overwrite, write_text
 from ..segmenter import EmotionSegment
-from ..timeline import Timeline, TimelineStream
+from ..timeline import Timeline
+from ..timeline_stream import TimelineStream
 from ..timeline_writers import clock, get_writer
 from .options import Force, Model
 

@@ -44,6 +44,9 @@ def timeline(
     channels: Annotated[
         Channels, typer.Option(help="Mix them, or a timeline of each, as of a stereo phone call.")
     ] = Channels.mix,
+    win_dur: Annotated[
+        float, typer.Option(help="Seconds heard at a look, at most the model's.", min=0.1)
+    ] = DEFAULTS.win_dur,
     hop_dur: Annotated[
         float, typer.Option(help="Seconds between two looks.", min=0.05)
     ] = DEFAULTS.hop_dur,
@@ -79,7 +82,9 @@ def timeline(
     for path in (out, plot):
         if path and not separate:
             refuse_overwrite(path, force)
-    settings = TimelineSettings(hop_dur=hop_dur, min_dur=min_dur, uncertain_below=uncertain_below)
+    settings = TimelineSettings(
+        win_dur=win_dur, hop_dur=hop_dur, min_dur=min_dur, uncertain_below=uncertain_below
+    )
     classifier = Classifier(model)
     with _bar() as bar:
         task = bar.add_task("", total=None, heard=clock(0))
