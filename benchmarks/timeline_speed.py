@@ -1,0 +1,182 @@
+"""How fast long recordings are heard, part by part, and in how much memory.
+
+    python benchmarks/timeline_speed.py
+    python benchmarks/timeline_speed.py --memory
+
+The recording is the speech in samples/ joined with pauses, again and again.  Parts are timed in
+turn, several times over; the median of each is a multiple of real time.  The rival has the shape of
+wav2vec 2.0 base (Baevski et al., 2020, arXiv:2006.11477) with random weights, and hears the same
+windows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnx
+import onnxruntime
+import soundfile
+import torch
+from torch import Tensor, nn
+
+from audio_emotion import Classifier, read_audio, resample, timeline
+from audio_emotion.audio import Signal
+from audio_emotion.classifier import default_model
+from audio_emotion.segmenter import NO_SPEECH, TimelineSettings
+from audio_emotion.voice import CHUNK, RATE, VoiceActivity
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+PAUSES = {"a pause of 1 s after each sentence": 1.0, "no pauses": 0.0}
+HEARD_DUR = 300.0  # s, of which parts are timed
+REPEATS = 5
+RIVAL_WINDOWS = 8  # enough to time it by
+LENGTHS = {"1 minute": 60.0, "1 hour": 3600.0, "10 hours": 36_000.0}
+
+
+def speech(pause_dur: float, duration: float) -> Signal:
+    """The samples joined with pauses, `(samples,)` at RATE."""
+    parts = []
+    for path in sorted(p for p in SAMPLES.iterdir() if p.suffix in {".flac", ".ogg"}):
+        parts += [resample(*read_audio(path), RATE), np.zeros(round(pause_dur * RATE), np.float32)]
+    return np.resize(np.concatenate(parts), round(duration * RATE))
+
+
+class Wav2Vec2Base(nn.Module):
+    """Its seven strided convolutions, twelve transformer layers, mean and eight logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for n, (kernel, stride) in enumerate([(10, 5), *[(3, 2)] * 4, *[(2, 2)] * 2]):
+            layers += [nn.Conv1d(512 if n else 1, 512, kernel, stride, bias=False)]
+            layers += [nn.GroupNorm(512, 512)] if n == 0 else []
+            layers += [nn.GELU()]
+        self.encoder = nn.Sequential(*layers)
+        self.projection = nn.Sequential(nn.LayerNorm(512), nn.Linear(512, 768))
+        self.position = nn.Conv1d(768, 768, 128, padding=64, groups=16)
+        layer = nn.TransformerEncoderLayer(768, 12, 3072, activation="gelu", batch_first=True)
+        self.transformer = nn.TransformerEncoder(layer, 12)
+        self.head = nn.Linear(768, 8)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """`(batch, samples)` to logits `(batch, 8)`."""
+        frames = self.projection(self.encoder(waveform[:, None]).mT)
+        placed = frames + nn.functional.gelu(self.position(frames.mT)[..., :-1].mT)
+        heard: Tensor = self.head(self.transformer(placed).mean(1))
+        return heard
+
+
+def front_end(folder: Path) -> Callable[[Signal], object]:
+    """The shipped model's graph up to its first convolution."""
+    graph = onnx.load(default_model()).graph
+    first = next(node for node in graph.node if node.op_type == "Conv")
+    path = folder / "front_end.onnx"
+    onnx.utils.extract_model(default_model(), path, ["waveform"], [first.input[0]])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda window: session.run(None, {"waveform": window[None]})
+
+
+def seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def speed(pause_dur: float, folder: Path) -> list[list[str]]:
+    """Rows of what was timed, the share of time it takes, and its multiple of real time."""
+    signal, model, settings = speech(pause_dur, HEARD_DUR), Classifier(), TimelineSettings()
+    found = timeline(signal, RATE, model)
+    spoken = found.duration - found.shares().get(NO_SPEECH, 0.0)
+    heard: list[Signal] = []
+    plain = model.windows
+
+    def listening(signals: np.ndarray) -> np.ndarray:
+        heard.extend(signals)
+        return plain(signals)
+
+    model.windows = listening  # type: ignore[method-assign]
+    timeline(signal, RATE, model)
+    model.windows = plain  # type: ignore[method-assign]
+    first, rival = front_end(folder), Wav2Vec2Base().eval()
+    same = [np.resize(window, round(settings.win_dur * RATE)) for window in heard[:RIVAL_WINDOWS]]
+    batch = torch.from_numpy(np.stack(same))
+
+    def voice() -> None:
+        detector = VoiceActivity(settings.speech_threshold, settings.gap_dur, settings.pad_dur)
+        for at in range(0, len(signal) - CHUNK, CHUNK):
+            detector.push(signal[at : at + CHUNK], at)
+
+    parts: dict[str, tuple[Callable[[], object], float]] = {
+        "timeline, detector and model side by side": (lambda: timeline(signal, RATE, model), 1),
+        "– voice activity, one thread": (voice, 1),
+        "– front end and network, one thread": (lambda: [plain(w[None]) for w in heard], 1),
+        "– of it the front end": (lambda: [first(w) for w in heard], 1),
+        "wav2vec 2.0 base, random weights, PyTorch, two threads, the same windows":
+            (lambda: rival(batch), sum(map(len, heard)) / batch.numel()),
+    }  # fmt: skip
+    times: dict[str, list[float]] = {name: [] for name in parts}
+    with torch.inference_mode():
+        for _ in range(REPEATS):
+            for name, (call, scale) in parts.items():
+                times[name].append(scale * seconds(call))
+    print(f"\n{spoken / HEARD_DUR:.0%} voiced, {len(heard)} windows in {HEARD_DUR:.0f} s\n")
+    return [
+        [name, f"{1000 * median(t) / HEARD_DUR:.1f}", f"{HEARD_DUR / median(t):.0f}×"]
+        for name, t in times.items()
+    ]
+
+
+def memory(folder: Path) -> list[list[str]]:
+    """Rows of a recording's length, the command's peak memory, and its multiple of real time."""
+    rows = []
+    minute = speech(PAUSES["a pause of 1 s after each sentence"], 60.0)
+    for name, duration in LENGTHS.items():
+        path = folder / "long.wav"
+        with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
+            for _ in range(round(duration / 60)):
+                file.write(minute)
+        program = str(Path(sys.executable).with_name("audio-emotion"))
+        out = str(folder / "long.json")
+        began = time.perf_counter()
+        process = subprocess.Popen([program, "timeline", str(path), "--force", "--out", out])
+        _, status, usage = os.wait4(process.pid, 0)
+        took = time.perf_counter() - began
+        if status:
+            sys.exit(f"the command failed on {name}")
+        rows.append([name, f"{usage.ru_maxrss / 1024:.0f} MiB", f"{duration / took:.0f}×"])
+    return rows
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--memory", action="store_true", help="the command at 1 min, 1 h, 10 h")
+    arguments = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as name:
+        if arguments.memory:
+            _table(["recording", "peak memory", "times real time"], memory(Path(name)))
+            return
+        for pause, duration in PAUSES.items():
+            rows = speed(duration, Path(name))
+            _table([pause, "ms a second of recording", "times real time"], rows)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> None:
+    for cells in (head, ["---", *["--:"] * (len(head) - 1)], *rows):
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
