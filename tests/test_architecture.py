@@ -13,7 +13,16 @@ import audio_emotion
 
 ROOT = Path(audio_emotion.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-LAB_ONLY = {"torch", "lightning", "torchmetrics", "safetensors", "onnx", "matplotlib", "optuna"}
+LAB_ONLY = {
+    "captum",
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "safetensors",
+    "onnx",
+    "matplotlib",
+    "optuna",
+}
 
 
 def imported(path: Path) -> set[str]:

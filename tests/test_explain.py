@@ -91,7 +91,7 @@ def test_another_models_map_is_another(tmp_path: Path) -> None:
 
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     signal, rate = soundfile.read(SAMPLES[0], dtype="float32")
-    draw_explanation(signal, rate, explain(signal, rate), tmp_path / "why.png")
+    draw_explanation(signal, rate, explain(signal, rate), Classifier(), tmp_path / "why.png")
     draw_timeline(timeline(signal, rate), tmp_path / "when.png")
     for name in ("why", "when"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)

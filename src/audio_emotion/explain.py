@@ -2,7 +2,8 @@
 
 By occlusion: the spectrogram is cut into cells, each is made almost silent in turn, and what the
 answer's probability loses is what the cell was worth.  The model is run as users run it: there is
-nothing to trust but the model itself (Zeiler and Fergus, 2014, arXiv:1311.2901).
+nothing to trust but the model itself (Zeiler and Fergus, 2014, arXiv:1311.2901).  `lab.attribution`
+finds the same by gradients, where torch is installed.
 """
 
 from __future__ import annotations
@@ -31,20 +32,29 @@ Grid = npt.NDArray[np.float64]
 class Explanation:
     """What spoke for each label, cell by cell."""
 
-    labels: tuple[str, ...]
-    probabilities: dict[str, float]  # of the stretch that was explained
+    labels: tuple[str, ...]  # that are explained
+    probabilities: dict[str, float]  # of every label, for the stretch that was explained
     times: npt.NDArray[np.float64]  # (columns + 1,) edges in seconds of the recording
     hertz: npt.NDArray[np.float64]  # (rows + 1,) edges
-    evidence: Grid  # (labels, rows, columns): probability lost without the cell
+    evidence: Grid  # (labels, rows, columns): what each cell adds to the probability
 
     @property
     def ranking(self) -> list[str]:
-        """Labels from the most to the least probable."""
+        """Labels explained, from the most to the least probable."""
         return sorted(self.labels, key=self.probabilities.__getitem__, reverse=True)
 
     def of(self, label: str) -> Grid:
         """Evidence for one label, `(rows, columns)`; negative where a cell spoke against it."""
         found: Grid = self.evidence[self.labels.index(label)]
+        return found
+
+    def on(self, hertz: npt.NDArray[np.float64], times: npt.NDArray[np.float64]) -> Grid:
+        """Evidence summed into coarser cells between such edges, `(labels, rows, columns)`."""
+        rows = np.searchsorted(hertz, _middles(self.hertz), "right") - 1
+        columns = np.searchsorted(times, _middles(self.times), "right") - 1
+        into_rows = np.eye(len(hertz) - 1)[rows.clip(0, len(hertz) - 2)]
+        into_columns = np.eye(len(times) - 1)[columns.clip(0, len(times) - 2)]
+        found: Grid = into_rows.T @ self.evidence @ into_columns
         return found
 
     def sentence(self) -> str:
@@ -78,9 +88,7 @@ def explain(
     """
     classifier = classifier or Classifier()
     rate = classifier.sampling_rate
-    heard = resample(as_signal(signal, sampling_rate), sampling_rate, rate)
-    start, length = classifier.extent(heard)
-    voice = heard[start : start + min(length, to_samples(classifier.win_dur, rate))]
+    start, voice = first_window(signal, sampling_rate, classifier)
     cells = Cells(voice, rate)
     plain = classifier.windows(cells.without(np.zeros(cells.shape, bool))[None])[0]
     masks = np.eye(cells.shape[0] * cells.shape[1], dtype=bool).reshape(-1, *cells.shape)
@@ -92,6 +100,21 @@ def explain(
         cells.hertz,
         lost.reshape(-1, *cells.shape).astype(np.float64),
     )
+
+
+def first_window(
+    signal: npt.ArrayLike, sampling_rate: int, classifier: Classifier
+) -> tuple[int, Signal]:
+    """What is explained of a recording: its first voiced sample, and the voice from there on, both
+    at the model's rate, no longer than the model hears at once.
+
+    Raises:
+        AudioError: as `Classifier.__call__`.
+    """
+    rate = classifier.sampling_rate
+    heard = resample(as_signal(signal, sampling_rate), sampling_rate, rate)
+    start, length = classifier.extent(heard)
+    return start, heard[start : start + min(length, to_samples(classifier.win_dur, rate))]
 
 
 class Cells:
@@ -141,6 +164,7 @@ def deletion(
     signal: npt.ArrayLike,
     sampling_rate: int,
     classifier: Classifier,
+    found: Explanation | None = None,
     *,
     share: float = 0.1,
     draws: int = 10,
@@ -152,6 +176,7 @@ def deletion(
         signal: `(samples,)`.
         sampling_rate: in Hz.
         classifier: the model.
+        found: the explanation; by occlusion if left out.
         share: of the cells deleted at once.
         draws: random sets of as many cells to compare with.
         seed: of the draws.
@@ -159,21 +184,21 @@ def deletion(
     Returns:
         Probability lost without the top cells, and without random ones on average.
     """
-    found = explain(signal, sampling_rate, classifier)
-    rate = classifier.sampling_rate
-    heard = resample(as_signal(signal, sampling_rate), sampling_rate, rate)
-    start, end = (round(edge * rate) for edge in found.times[[0, -1]])
-    cells = Cells(heard[start:end], rate)
-    label = found.labels.index(found.ranking[0])
-    count = max(1, round(share * found.evidence[label].size))
-    order = np.argsort(-found.evidence[label].ravel(), kind="stable")
+    found = found or explain(signal, sampling_rate, classifier)
+    start, voice = first_window(signal, sampling_rate, classifier)
+    cells = Cells(voice, classifier.sampling_rate)
+    label = found.ranking[0]
+    coarse = found.on(cells.hertz, start / classifier.sampling_rate + cells.times)
+    worth = coarse[found.labels.index(label)].ravel()
+    count = max(1, round(share * worth.size))
+    order = np.argsort(-worth, kind="stable")
     rng = np.random.default_rng(seed)
     picks = [order[:count], *(rng.choice(order, count, replace=False) for _ in range(draws))]
     masks = np.zeros((len(picks), order.size), bool)
     for mask, pick in zip(masks, picks, strict=True):
         mask[pick] = True
-    rows = _heard(classifier, cells, masks.reshape(-1, *cells.shape))[:, label]
-    lost = found.probabilities[found.ranking[0]] - rows
+    rows = _heard(classifier, cells, masks.reshape(-1, *cells.shape))
+    lost = found.probabilities[label] - rows[:, classifier.labels.index(label)]
     return float(lost[0]), float(lost[1:].mean())
 
 
@@ -185,6 +210,11 @@ def _heard(
     return np.concatenate(
         [classifier.windows(np.stack([cells.without(mask) for mask in batch])) for batch in batches]
     )
+
+
+def _middles(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    middles: npt.NDArray[np.float64] = (edges[:-1] + edges[1:]) / 2
+    return middles
 
 
 def _narrowest(weights: npt.NDArray[np.float64]) -> tuple[int, int]:

@@ -119,9 +119,13 @@ class Frontend(nn.Module):
 
     def pictures(self, bands: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised stack of mel power `(batch, frames, n_mels)` of `length` voiced samples."""
-        channels, counted = self.channels(bands, length)
-        normal = self.normalize(channels)
-        return (normal * counted[:, None, None] if self.config.mask else normal), counted
+        counted = self.counted(bands, length)
+        return self.normal_stack(self.decibel(bands, counted), counted), counted
+
+    def normal_stack(self, mel: Tensor, counted: Tensor) -> Tensor:
+        """What the network sees of mel dB `(batch, n_mels, frames)`: its stack, normalised."""
+        normal = self.normalize(self.stack(mel, counted))
+        return normal * counted[:, None, None] if self.config.mask else normal
 
     def channels(self, bands: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """The stack before normalisation, dB and cepstral coefficients, and which frames count."""

@@ -10,15 +10,18 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from ..audio import Signal
-from ..explain import Explanation
+from ..classifier import Classifier
+from ..explain import Explanation, first_window
 from ..files import write_with
 from ..segmenter import NO_SPEECH
 from ..timeline import Timeline
 from ..timeline_page import COLOURS, OTHER
+from .frontend import hz_to_mel, mel_to_hz
+from .seen import seen
 
-FRAME, HOP = 1024, 256  # samples of the spectrogram that is shown
-FLOOR = -70.0  # dB
-HIGHEST = 8000.0  # Hz shown
+SHOWN = 2  # labels explained: the answer and the runner-up
+STRONGEST = 0.995  # quantile of the evidence that takes the strongest colour
+TICKS = (250, 500, 1000, 2000, 4000)  # Hz
 
 
 def draw_timeline(timeline: Timeline, path: Path) -> None:
@@ -42,29 +45,43 @@ def draw_timeline(timeline: Timeline, path: Path) -> None:
 
 
 def draw_explanation(
-    signal: Signal, sampling_rate: int, explanation: Explanation, path: Path
+    signal: Signal, sampling_rate: int, explanation: Explanation, classifier: Classifier, path: Path
 ) -> None:
-    """Waveform, spectrogram, and what spoke for the answer and for the runner-up."""
-    figure = Figure(figsize=(9, 9), layout="constrained")
-    wave, picture, *maps = figure.subplots(4, 1, sharex=True)
+    """Waveform, what the network sees of it, and what spoke for the answer and the runner-up."""
+    start, voice = first_window(signal, sampling_rate, classifier)
+    picture = seen(voice, start, classifier)
+    panels = 1 + len(picture.names) + SHOWN
+    figure = Figure(figsize=(9, 2.2 * panels), layout="constrained")
+    wave, *rest = figure.subplots(panels, 1, sharex=True)
     wave.plot(np.arange(len(signal)) / sampling_rate, signal, linewidth=0.5, color="#2f6fde")
-    wave.set(ylabel="waveform", title=explanation.sentence())
-    picture.specgram(
-        signal + 1e-9, NFFT=FRAME, Fs=sampling_rate, noverlap=FRAME - HOP, cmap="magma",
-        vmin=FLOOR - 40, vmax=-40,
-    )  # fmt: skip
-    picture.set(ylabel="Hz", ylim=(0, min(HIGHEST, sampling_rate / 2)))
-    most = float(np.abs(explanation.evidence).max()) or 1.0
-    for axes, label in zip(maps, explanation.ranking, strict=False):
+    wave.set(ylabel="waveform", title=explanation.sentence(), xlim=(0, len(signal) / sampling_rate))
+    for axes, name, values in zip(rest, picture.names, picture.pictures, strict=False):
+        rows = np.arange(len(values) + 1.0) if name == "MFCC" else picture.hertz
+        drawn = axes.pcolormesh(picture.times, rows, values, cmap="magma")
+        if name == "MFCC":
+            axes.set(ylabel="coefficient")
+        else:
+            _mel_axis(axes)
+        axes.set(title=f"{name}, as the network sees it")
+        figure.colorbar(drawn, ax=axes, label="deviations")
+    for axes, label in zip(rest[len(picture.names) :], explanation.ranking, strict=False):
+        worth = explanation.of(label)
+        most = float(np.quantile(np.abs(worth), STRONGEST)) or 1.0
         drawn = axes.pcolormesh(
-            explanation.times, explanation.hertz, explanation.of(label), cmap="RdBu_r",
+            explanation.times, explanation.hertz, worth, cmap="RdBu_r",
             norm=TwoSlopeNorm(0, -most, most),
         )  # fmt: skip
+        _mel_axis(axes)
         chance = explanation.probabilities[label]
-        axes.set(ylabel="Hz", title=f"what spoke for {label} ({chance:.0%}), and against it")
-        figure.colorbar(drawn, ax=axes, label="probability lost")
-    maps[-1].set(xlabel="s")
+        axes.set(title=f"what spoke for {label} ({chance:.0%}), and against it")
+        figure.colorbar(drawn, ax=axes, label="probability", extend="both")
+    rest[-1].set(xlabel="s")
     _save(figure, path)
+
+
+def _mel_axis(axes: Any) -> None:
+    axes.set_yscale("function", functions=(hz_to_mel, mel_to_hz))
+    axes.set(ylabel="Hz", yticks=TICKS, yticklabels=[f"{tick:g}" for tick in TICKS])
 
 
 def _colour(label: str) -> str:
