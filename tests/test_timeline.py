@@ -127,6 +127,33 @@ def test_short_silent_and_empty_recordings(classifier: Classifier) -> None:
         timeline(np.zeros(0), RATE, classifier)
 
 
+def test_music_is_hardly_ever_taken_for_a_voice(classifier: Classifier) -> None:
+    time = np.arange(20 * RATE) / RATE
+    chord = sum(0.1 * np.sin(2 * np.pi * hertz * time) for hertz in (130.8, 261.6, 329.6, 392.0))
+    beat = np.exp(-20 * np.mod(time, 0.5)) * np.random.default_rng(0).standard_normal(len(time))
+    found = timeline(chord + 0.5 * beat, RATE, classifier)
+    assert found.shares()[NO_SPEECH] > 0.9 * found.duration
+
+
+def test_a_clipped_recording_is_heard_and_told(
+    spoken: tuple[np.ndarray, list[tuple[float, float]]],
+    found: Timeline,
+    classifier: Classifier,
+    tmp_path: Path,
+) -> None:
+    clipped = np.clip(10 * spoken[0], -1, 1)
+    told = timeline(clipped, RATE, classifier)
+    assert told.clipped == pytest.approx((np.abs(clipped) == 1).mean(), abs=1e-3)
+    assert told.clipped > 0.01 > found.clipped
+    voiced = found.duration - found.shares()[NO_SPEECH]
+    assert told.duration - told.shares()[NO_SPEECH] == pytest.approx(voiced, rel=0.2)
+    for name, signal in {"loud": clipped, "plain": spoken[0]}.items():
+        soundfile.write(tmp_path / f"{name}.wav", signal, RATE)
+        result = CliRunner().invoke(app, ["timeline", str(tmp_path / f"{name}.wav")])
+        assert result.exit_code == 0
+        assert ("stand at full scale" in result.stderr) == (name == "loud")
+
+
 def test_a_stream_cannot_change_its_rate(classifier: Classifier) -> None:
     stream = TimelineStream(classifier)
     stream.push(np.zeros(100), 8000)

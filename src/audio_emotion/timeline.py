@@ -40,6 +40,7 @@ class Timeline:
     step_dur: float  # s between rows of `probabilities`
     probabilities: npt.NDArray[np.float32]  # (steps, labels), NaN where nobody is heard
     broken: str | None = None  # why the recording ended before its end, if it did
+    clipped: float = 0.0  # share of the samples that stand at full scale
 
     def shares(self) -> dict[str, float]:
         """Seconds of each label that occurs, the longest first."""
@@ -149,6 +150,7 @@ def collect(
         stream.settings.step_dur,
         stream.axis.rows(stream.duration),
         broken,
+        stream.clipped,
     )
 
 

@@ -14,6 +14,8 @@ from .segmenter import EmotionSegment, Segmenter, TimelineSettings
 from .timeline_grid import Axis, Windows
 from .voice import CHUNK, RATE, Stretch, VoiceActivity
 
+FULL_SCALE = 0.999  # amplitude from which a sample counts as clipped
+
 
 @dataclass(frozen=True)
 class Detected:
@@ -41,6 +43,7 @@ class TimelineStream:
         self._resampler: _Resampler | None = None
         self._rest = np.zeros(0, np.float32)  # less than a chunk, not yet judged
         self._judged = 0  # samples that are
+        self._clipped = 0  # samples pushed at full scale
         # what `tell` changes, so that they can work side by side.
         win_dur = min(chosen.win_dur, classifier.win_dur)
         self._windows = Windows(win_dur, min(chosen.hop_dur, win_dur))
@@ -53,6 +56,11 @@ class TimelineStream:
     def duration(self) -> float:
         """Seconds pushed so far."""
         return self._resampler.duration if self._resampler else 0.0
+
+    @property
+    def clipped(self) -> float:
+        """Share of the samples pushed that stand at full scale."""
+        return self._clipped / self._resampler.samples if self._resampler else 0.0
 
     def push(self, signal: npt.ArrayLike, sampling_rate: int) -> list[EmotionSegment]:
         """Segments that are final after more samples.
@@ -78,7 +86,9 @@ class TimelineStream:
         mono = as_signal(signal, sampling_rate)
         if self._resampler is None:
             self._resampler = _Resampler(sampling_rate)
-        return self._detect(self._resampler.push(mono, sampling_rate))
+        samples = self._resampler.push(mono, sampling_rate)
+        self._clipped += int((np.abs(mono) >= FULL_SCALE).sum())
+        return self._detect(samples)
 
     def tell(self, detected: Detected) -> list[EmotionSegment]:
         """The second half of `push`: what the model makes of it, in the order detected."""

@@ -60,7 +60,8 @@ class JsonWriter:
 
     Keys: `schema`, `version`, `duration` (s), `labels`, `segments` (a list of `start`, `end`,
     `label`, `confidence`), `shares` (s by label), `step_dur` (s), `probabilities` (a row a step, in
-    the order of `labels`), `broken` (why the recording ended early, or null).
+    the order of `labels`), `broken` (why the recording ended early, or null), `clipped` (share
+    of the samples at full scale).
     """
 
     def text(self, timeline: Timeline) -> str:
@@ -89,6 +90,7 @@ class JsonWriter:
                 for row in timeline.probabilities
             ],
             "broken": timeline.broken,
+            "clipped": round(timeline.clipped, 5),
         }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = TimelineSettings()
 PAGES = {".html", ".htm"}
+CLIPPED = 1e-3  # share of samples at full scale from which it is said
 
 
 class Channels(str, Enum):
@@ -53,6 +54,10 @@ def timeline(
     min_dur: Annotated[
         float, typer.Option(help="Seconds that another emotion must last to be told.", min=0.05)
     ] = DEFAULTS.min_dur,
+    speech_threshold: Annotated[
+        float,
+        typer.Option(help="Probability of a voice; higher where music is heard.", min=0, max=1),
+    ] = DEFAULTS.speech_threshold,
     uncertain_below: Annotated[
         float, typer.Option(help="Confidence under which a segment stays unnamed.", min=0, max=1)
     ] = DEFAULTS.uncertain_below,
@@ -83,7 +88,11 @@ def timeline(
         if path and not separate:
             refuse_overwrite(path, force)
     settings = TimelineSettings(
-        win_dur=win_dur, hop_dur=hop_dur, min_dur=min_dur, uncertain_below=uncertain_below
+        win_dur=win_dur,
+        hop_dur=hop_dur,
+        min_dur=min_dur,
+        speech_threshold=speech_threshold,
+        uncertain_below=uncertain_below,
     )
     classifier = Classifier(model)
     with _bar() as bar:
@@ -96,6 +105,13 @@ def timeline(
             timelines_of_file(source, classifier, settings, separate=separate, progress=show)
         )
     broken = False
+    clipped = max(result.clipped for result in found)
+    if clipped > CLIPPED:
+        typer.echo(
+            f"audio-emotion: {clipped:.1%} of the samples stand at full scale: the recording is "
+            "clipped, which sounds like another emotion; record it quieter if you can",
+            err=True,
+        )
     for number, result in enumerate(found, 1):
         broken |= result.broken is not None
         if out:
