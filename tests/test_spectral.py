@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from audio_emotion.config import AugmentConfig, load_config
+from audio_emotion.evaluation.conditions import condition
 from audio_emotion.lab import spectral
 from audio_emotion.lab.frontend import mel_filters
-from audio_emotion.lab.spectral import SpectralAugment
+from audio_emotion.lab.spectral import EIGHT_BITS, TELEPHONE_TOP, SpectralAugment
 
 FRONTEND = load_config("voice").frontend
 HOP_DUR = FRONTEND.hop_length / FRONTEND.sampling_rate
@@ -57,10 +58,34 @@ def test_an_echo_falls_by_sixty_decibels_in_its_time(monkeypatch: pytest.MonkeyP
 
 def test_a_telephone_loses_what_its_band_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = augment(monkeypatch, "telephone")
-    heard = changed.equalize(torch.ones(1, 2, 64))[0, 0]
+    heard = changed.line(torch.ones(400, 2, 64))
     inside = (changed.centres >= 300) & (changed.centres <= 3400)
-    assert (heard[inside] == 1).all()
-    assert (heard[~inside] < 1e-4).all()
+    assert (heard[..., changed.centres >= 4000] == 0).all()
+    np.testing.assert_allclose(heard[..., inside].mean((0, 1)), 1, atol=0.01)
+    rounding = heard[..., changed.centres < 300].mean((1, 2))
+    snr = 10 * torch.log10(3100 / 4000 / rounding)  # of white noise in the band, by its density
+    assert 27 < snr.median() < 33
+
+
+def test_a_telephones_noise_is_that_of_the_telephone() -> None:
+    """Against the eight bits of µ-law themselves, on a waveform (`evaluation.conditions`)."""
+    rng = np.random.default_rng(0)
+    voice = 0.1 * rng.standard_normal(32_000).astype(np.float32)
+    called, rate = condition("telephone")(voice, 16_000, rng)
+    power = np.abs(np.fft.rfft(called[: len(called) // 2 * 2])) ** 2
+    hertz = np.fft.rfftfreq(len(called) // 2 * 2, 1 / rate)
+    inside = (hertz > 310) & (hertz < 3390)
+    total = power[inside].sum() / TELEPHONE_TOP
+    rounding = power[hertz < 290].mean() * (hertz[1] ** -1)  # density in the same unit
+    assert EIGHT_BITS[0] < 10 * np.log10(total / rounding) < EIGHT_BITS[1]
+
+
+def test_a_low_pass_leaves_nothing_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = augment(monkeypatch, "low").line(torch.ones(100, 2, 64))
+    assert set(heard.unique().tolist()) == {0.0, 1.0}
+    assert (heard.diff(dim=2) <= 0).all()
+    assert heard[..., -1].max() == 0
+    assert heard[..., :40].min() == 1
 
 
 def test_noise_is_no_louder_than_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from ..version import __version__
 from .checkpoints import ENDING as ENDING
 from .checkpoints import load, save
 from .frontend import Frontend
+from .mel_power import MelPower
 from .module import EmotionModule
 from .networks import Network
 from .quantize import CLIPS, quantize
@@ -52,6 +53,8 @@ class ExportedModel(nn.Module):
         self.frontend = frontend
         self.network = network
         self.temperature = temperature
+        fits = MelPower.fits(frontend.config)
+        self.mel_power = MelPower(frontend.config) if fits else None
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """`(batch, samples)` → probabilities `(batch, classes)` and voiced extent `(batch, 2)`.
@@ -59,7 +62,11 @@ class ExportedModel(nn.Module):
         The extent is the first voiced sample and the number of samples to the last.
         """
         extent = self.frontend.extent(waveform)
-        bands = self.frontend.bands(self.frontend.power(self.frontend.place(waveform, *extent)))
+        placed = self.frontend.place(waveform, *extent)
+        if self.mel_power is None:
+            bands = self.frontend.bands(self.frontend.power(placed))
+        else:
+            bands = self.mel_power(placed)
         logits = self.network(*self.frontend.pictures(bands, extent[1]))
         return (logits / self.temperature).softmax(1), torch.cat(extent, 1)
 

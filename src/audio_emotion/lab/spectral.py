@@ -5,14 +5,16 @@ Everything works on the power of a whole batch at once, where it lies, with torc
     warp        frequencies scaled, so another pitch and another vocal tract
     tempo       time scaled
     echo        an exponentially decaying tail on each band's power
-    equaliser   a smooth random curve over the bands, at times a telephone's band or a low-pass
+    equaliser   a smooth random curve over the bands
     noise       steady noise of a random colour, with the fluctuation of a band's power
+    line        what a telephone, or a low sampling rate, leaves of it
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,11 +25,12 @@ WARPS = 25  # banks kept, evenly spaced in semitones
 ECHO_FRAMES = 60
 CURVES = 4  # cosines that an equaliser is the sum of
 TELEPHONE = (300.0, 3400.0)  # Hz
-STOP = 1e-5  # power that a band outside the telephone's keeps
+TELEPHONE_TOP = 4000.0  # Hz, half of its sampling rate
+EIGHT_BITS = (20.0, 40.0)  # dB, a frame over the rounding of its companded samples
 HIGHEST_SNR = 50.0  # dB; noise at that is as good as none
 FLUCTUATION = 2.0  # shape of the gamma distribution of a band's power over time
-SHARES = {"warp": 0.8, "tempo": 0.7, "echo": 0.25, "curve": 0.7, "telephone": 0.15, "low": 0.1,
-          "noise": 0.6}  # of the clips, times `spectral_p`  # fmt: skip
+SHARES = {"warp": 0.8, "tempo": 0.7, "echo": 0.25, "curve": 0.7, "telephone": 0.25, "low": 0.1,
+          "noise": 0.7}  # of the clips, times `spectral_p`  # fmt: skip
 
 
 class SpectralAugment(nn.Module):
@@ -52,8 +55,11 @@ class SpectralAugment(nn.Module):
         centres = mel_to_hz(torch.linspace(0, top, n_mels + 2).numpy())[1:-1]
         self.register_buffer("banks", torch.stack(banks), persistent=False)  # (warps, bins, n_mels)
         self.register_buffer("centres", torch.from_numpy(centres).float(), persistent=False)
+        widths = np.gradient(centres)  # Hz
+        self.register_buffer("widths", torch.from_numpy(widths).float(), persistent=False)
         self.banks: Tensor
         self.centres: Tensor
+        self.widths: Tensor
 
     def forward(self, power: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Power `(batch, frames, bins)`, of which `(batch,)` are the voice's, to mel power.
@@ -64,7 +70,7 @@ class SpectralAugment(nn.Module):
         bands, frames = self.tempo(self.warp(power), frames)
         voice = torch.arange(bands.shape[1], device=bands.device)[None] < frames[:, None]
         bands = self.equalize(self.echo(bands * voice[..., None]))
-        return self.noise(bands * voice[..., None], frames), frames
+        return self.line(self.noise(bands * voice[..., None], frames)), frames
 
     def warp(self, power: Tensor) -> Tensor:
         """Mel power by a bank drawn for each clip, `(batch, frames, n_mels)`."""
@@ -100,7 +106,7 @@ class SpectralAugment(nn.Module):
         return torch.clamp(heard[:, :frames], min=0)
 
     def equalize(self, bands: Tensor) -> Tensor:
-        """Bands weighed by a smooth curve, and by a telephone's or a low-pass's stop band."""
+        """Bands weighed by a smooth curve."""
         batch, n_mels = len(bands), bands.shape[2]
         place = torch.linspace(0, math.pi, n_mels)
         most = self.config.equalizer_db
@@ -109,11 +115,6 @@ class SpectralAugment(nn.Module):
             for k in range(1, CURVES + 1)
         )
         gain = 10 ** (curve * self._struck("curve", batch)[:, None] / 10)
-        centres = self.centres.cpu()
-        outside = (centres < TELEPHONE[0]) | (centres > TELEPHONE[1])
-        above = centres > _uniform(batch, 3500, 7500)[:, None]
-        gain[self._struck("telephone", batch)[:, None] & outside] *= STOP
-        gain[self._struck("low", batch)[:, None] & above] *= STOP
         return bands * gain[:, None].to(bands.device)
 
     def noise(self, bands: Tensor, frames: Tensor) -> Tensor:
@@ -127,6 +128,22 @@ class SpectralAugment(nn.Module):
         fluctuation = torch._standard_gamma(shape) / FLUCTUATION
         noise = (level[:, None] * colour)[:, None] * fluctuation
         return bands + mean[:, None, None] * noise.to(bands.device)
+
+    def line(self, bands: Tensor) -> Tensor:
+        """A telephone's band with the noise of its eight bits, which follows the voice; a low-pass.
+
+        What is beyond is silent, noise before it included.
+        """
+        batch, centres = len(bands), self.centres
+        below = centres <= _uniform(batch, 3500, 7500)[:, None].to(bands.device)
+        kept = below | ~self._struck("low", batch)[:, None].to(bands.device)
+        bands = bands * kept[:, None]
+        called = self._struck("telephone", batch).nonzero()[:, 0].to(bands.device)
+        band = bands[called] * ((centres >= TELEPHONE[0]) & (centres <= TELEPHONE[1]))
+        density = (band * self.widths).sum(2, keepdim=True) / TELEPHONE_TOP
+        snr = _uniform(len(called), *EIGHT_BITS)[:, None, None].to(bands.device)
+        rounding = density * 10 ** (-snr / 10) * torch.empty_like(band).exponential_()
+        return bands.index_copy(0, called, band + rounding * (centres < TELEPHONE_TOP))
 
     def _struck(self, change: str, batch: int) -> Tensor:
         return torch.rand(batch) < SHARES[change] * self.config.spectral_p
