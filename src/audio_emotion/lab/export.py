@@ -53,8 +53,7 @@ class ExportedModel(nn.Module):
         self.frontend = frontend
         self.network = network
         self.temperature = temperature
-        fits = MelPower.fits(frontend.config)
-        self.mel_power = MelPower(frontend.config) if fits else None
+        self.mel_power: MelPower | None = None  # the front end's own, or by matrices
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """`(batch, samples)` → probabilities `(batch, classes)` and voiced extent `(batch, 2)`.
@@ -69,6 +68,13 @@ class ExportedModel(nn.Module):
             bands = self.mel_power(placed)
         logits = self.network(*self.frontend.pictures(bands, extent[1]))
         return (logits / self.temperature).softmax(1), torch.cat(extent, 1)
+
+
+def by_matrices(model: ExportedModel) -> ExportedModel:
+    """The same model with the spectrum as a runtime is fast at it, where its frames allow that."""
+    if MelPower.fits(model.frontend.config):
+        model.mel_power = MelPower(model.frontend.config)
+    return model
 
 
 def load_model(run: Path) -> ExportedModel:
@@ -111,7 +117,7 @@ def export(
     fuse_batch_norms(model.network)
     if precision == "fp16":
         round_weights(model.network)
-    graph = to_onnx(model)
+    graph = to_onnx(by_matrices(model))
     forget_origin(graph)
     if precision == "fp16":
         store_halves(graph)
