@@ -112,6 +112,34 @@ def test_bad_manifest_is_refused_by_line(tmp_path: Path, text: str, message: str
         load_corpus(manifest)
 
 
+def test_labels_of_ones_own_are_read_where_they_are_named(tmp_path: Path, wav: Path) -> None:
+    labels = ("bored", "angry", "engaged")
+    for folder in ("Bored", "anger", "engaged", "elsewhere"):
+        (tmp_path / "c" / folder).mkdir(parents=True)
+        (tmp_path / "c" / folder / "a.wav").write_bytes(wav.read_bytes())
+    corpus = load_corpus(tmp_path / "c", labels)
+    assert [int(clip.label) for clip in corpus.clips] == [0, 1, 2]  # by name: Bored, anger, engaged
+    assert len(corpus.skipped) == 1
+    assert [clip.label.label for clip in load_corpus(tmp_path / "c").clips] == ["angry"]
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("path,label\nvoice.wav,engaged\n")
+    (clip,) = load_corpus(manifest, labels).clips
+    assert (clip.label.label, int(clip.label)) == ("engaged", 2)
+    with pytest.raises(CorpusError, match="line 2: label 'engaged' is none of bored, lively"):
+        load_corpus(manifest, ("bored", "lively"))
+
+
+def test_a_known_corpus_gives_the_labels_that_are_asked_for(ravdess: Path) -> None:
+    corpus = load_corpus(ravdess, ("sad", "bored", "happy"))
+    assert {(clip.label.label, int(clip.label)) for clip in corpus.clips} == {
+        ("sad", 0),
+        ("happy", 2),
+    }
+    assert len(corpus.clips) + len(corpus.skipped) == len(load_corpus(ravdess).clips)
+    with pytest.raises(CorpusError, match="no labelled recording"):
+        load_corpus(ravdess, ("bored", "engaged"))
+
+
 def test_unknown_layouts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no known layout"):
         load_corpus(tmp_path)

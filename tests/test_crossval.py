@@ -72,7 +72,7 @@ def test_another_configuration_or_fold_is_refused(
 def test_the_summary_is_of_the_folds(ravdess: Path, protocol: Protocol, out: Path) -> None:
     corpus = load_corpus(ravdess)
     rows = {"2": json.loads((out / "fold-2" / "answers.json").read_text())}
-    results = summarize(rows, corpus, protocol, "tiny")
+    results = summarize(rows, corpus, protocol, CONFIG)
     result = results["RAVDESS"]
     accuracy = np.mean([row["truth"] == row["answer"] for row in rows["2"]])
     assert result["over_folds"]["accuracy"]["mean"] == pytest.approx(accuracy)

@@ -23,7 +23,8 @@ from audio_emotion.lab.export import (
     round_weights,
 )
 from audio_emotion.lab.module import EmotionModule
-from audio_emotion.lab.train import load_weights, stored_config, train
+from audio_emotion.lab.run import load_weights, stored_config
+from audio_emotion.lab.train import train
 from conftest import RATE, voice
 from test_train import pytestmark as pytestmark
 from test_train import tiny

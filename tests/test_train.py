@@ -16,23 +16,20 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
+from audio_emotion import Classifier
 from audio_emotion.config import Config, load_config
 from audio_emotion.corpora import load_corpus
 from audio_emotion.errors import CorpusError, TrainingError
+from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.lab import checkpoints
 from audio_emotion.lab.cache import SignalCache
 from audio_emotion.lab.data import Batch, EpochSampler, Item
-from audio_emotion.lab.export import load_model
+from audio_emotion.lab.export import export, export_weights, load_model
 from audio_emotion.lab.history import COLUMNS
 from audio_emotion.lab.module import EmotionModule
-from audio_emotion.lab.train import (
-    best_of,
-    class_weights,
-    computes_bf16,
-    load_weights,
-    stored_config,
-    train,
-)
+from audio_emotion.lab.run import begin_from, best_of, load_weights, stored_config
+from audio_emotion.lab.train import class_weights, computes_bf16, train
+from conftest import RATE
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -165,6 +162,40 @@ def test_a_run_can_start_from_the_weights_of_another(
     with pytest.raises(TrainingError, match="of another network"):
         train(load_corpus(ravdess), wider, tmp_path / "other", init=finished)
     assert not (tmp_path / "other").exists()
+
+
+def test_weights_go_on_with_labels_of_ones_own(
+    ravdess: Path, finished: Path, tmp_path: Path
+) -> None:
+    """Rows of the last layer go by their names; what is new begins anew."""
+    labels = ("happy", "bored", "sad")
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    config = tiny("labels=happy,bored,sad", "train.class_weights=root", "train.epochs=1")
+    corpus = load_corpus(ravdess, labels)
+    train(corpus, config, tmp_path / "run", init=finished, trainer_options=options)
+    begun = checkpoints.load(tmp_path / "run" / "init.safetensors")["state_dict"]
+    before = weights(finished, "best")
+    for name in ("classifier.3.weight", "classifier.3.bias"):
+        old, new = before[f"network.{name}"], begun[f"network.{name}"]
+        assert len(new) == 3
+        torch.testing.assert_close(new[[0, 2]], old[[2, 3]])
+    for name in before:
+        if "classifier.3" not in name and name in begun:
+            torch.testing.assert_close(begun[name], before[name])
+    export(tmp_path / "run", tmp_path / "mine.onnx")
+    classifier = Classifier(tmp_path / "mine.onnx")
+    assert classifier.labels == labels
+    result = evaluate(classifier, corpus, "test")
+    assert result["labels"] == list(labels)
+    assert set(classifier(np.zeros(RATE), RATE).probabilities) == set(labels)
+    export_weights(tmp_path / "run", tmp_path / "mine.safetensors")
+    again = EmotionModule(tiny())
+    begin_from(tmp_path / "mine.safetensors", again)  # and back to the eight
+    mine = checkpoints.load(tmp_path / "mine.safetensors")["state_dict"]
+    torch.testing.assert_close(
+        again.network.state_dict()["classifier.3.bias"][[2, 3]],
+        mine["network.classifier.3.bias"][[0, 2]].float(),
+    )
 
 
 def test_too_few_clips_are_refused(tmp_path: Path, wav: Path) -> None:

@@ -151,13 +151,6 @@ class TrainConfig(_Section):
             )
         return self
 
-    @field_validator("class_weights")
-    @classmethod
-    def _weight_per_class(cls, value: str | tuple[float, ...]) -> str | tuple[float, ...]:
-        if not isinstance(value, str) and (len(value) != len(EMOTIONS) or min(value) <= 0):
-            raise ValueError(f"needs {len(EMOTIONS)} positive numbers, in the order {EMOTIONS}")
-        return value
-
 
 class SplitConfig(_Section):
     """Shares held back: of each class' clips, or of each corpus' speakers."""
@@ -178,11 +171,35 @@ class Config(_Section):
     """A whole training."""
 
     name: str = Field("source", pattern=r"^[\w.-]+$")
+    labels: tuple[str, ...] = EMOTIONS  # in the order of every array; of one's own: in lower case
     frontend: FrontendConfig = FrontendConfig()
     augment: AugmentConfig = AugmentConfig()
     network: NetworkConfig = NetworkConfig()
     train: TrainConfig = TrainConfig()
     split: SplitConfig = SplitConfig()
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _labels_tell_apart(cls, value: Any) -> Any:
+        names = value.split(",") if isinstance(value, str) else list(value)
+        names = [str(name).strip() for name in names]
+        if len(set(names)) < max(2, len(names)) or not all(n and n == n.lower() for n in names):
+            raise ValueError("needs two or more different names in lower case, as bored,engaged")
+        return names
+
+    @model_validator(mode="after")
+    def _weight_per_class(self) -> Self:
+        weights, labels = self.train.class_weights, self.labels
+        if weights == "source" and labels != EMOTIONS:
+            raise ValueError(
+                "train.class_weights 'source' are for the eight emotions; take root, balanced or "
+                f"none for {', '.join(labels)}"
+            )
+        if not isinstance(weights, str) and (len(weights) != len(labels) or min(weights) <= 0):
+            raise ValueError(
+                f"train.class_weights needs {len(labels)} positive numbers, in the order {labels}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _spectral_knows_where_the_voice_is(self) -> Self:

@@ -1,7 +1,9 @@
-"""The eight emotions, their order, and what other corpora call them."""
+"""The eight emotions, their order, what other corpora call them, and labels of one's own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -53,3 +55,33 @@ def parse_emotion(text: str) -> Emotion | None:
     """
     name = text.strip().lower()
     return ALIASES.get(name) or next((e for e in Emotion if e.label == name), None)
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label of a set that is not the eight emotions; its value is the class index.
+
+    >>> int(Label("bored", 1))
+    1
+    """
+
+    label: str
+    value: int
+
+    def __int__(self) -> int:
+        return self.value
+
+
+def parse_label(text: str, labels: Sequence[str] = EMOTIONS) -> Emotion | Label | None:
+    """The label of a set that `text` names, an emotion by an alias, too; None for anything else.
+
+    >>> parse_label("anger", ("bored", "angry"))
+    Label(label='angry', value=1)
+    """
+    emotion = parse_emotion(text)
+    if tuple(labels) == EMOTIONS:
+        return emotion
+    name = text.strip().lower()
+    if name not in labels and emotion is not None:
+        name = emotion.label
+    return Label(name, list(labels).index(name)) if name in labels else None

@@ -51,7 +51,7 @@ def crossval(
       audio-emotion crossval --protocol grouped-5 --data MINE --out runs/mine
     """
     settings = load_config(config, set_)
-    corpus = load_corpora(data)
+    corpus = load_corpora(data, settings.labels)
     planned = build(protocol, corpus, seed=seed, repeats=repeats)
     from ..lab import crossval as running
 
@@ -68,7 +68,7 @@ def crossval(
             "enable_progress_bar": sys.stderr.isatty() and jobs == 1,
         },
     )
-    results = summary.summarize(rows, corpus, planned, settings.name)
+    results = summary.summarize(rows, corpus, planned, settings)
     for name, result in results.items():
         write_report(result, out / f"report-{name}", force=True)
     typer.echo(summary.as_text(results))

@@ -51,9 +51,9 @@ def evaluate(
     """
     if out:
         refuse_overwrite(out, force)
-    result = judge(
-        Classifier(model), load_corpora(data), split, _progress, shared=shared, under=condition
-    )
+    classifier = Classifier(model)
+    corpus = load_corpora(data, classifier.labels)
+    result = judge(classifier, corpus, split, _progress, shared=shared, under=condition)
     if out:
         write_report(result, out, force)
     typer.echo(as_markdown(result), nl=False)

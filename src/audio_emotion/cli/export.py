@@ -48,10 +48,12 @@ def export(
     """
     refuse_overwrite(out, force)
     from ..lab import export as exporting
+    from ..lab.run import stored_config
 
     if out.suffix == exporting.ENDING:
         exporting.export_weights(run, out)
         typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, to start other trainings from")
         return
-    exporting.export(run, out, precision.value, load_corpora(data) if data else None)
+    corpus = load_corpora(data, stored_config(run).labels) if data else None
+    exporting.export(run, out, precision.value, corpus)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {precision.value} weights")

@@ -48,13 +48,18 @@ def train(
       audio-emotion train --data RAVDESS --out runs/fine --config fine --init runs/half
 
       audio-emotion train --data MINE --out runs/mine --config adapt --init default
+
+      audio-emotion train --data MINE --out runs/mine --config adapt --init default
+      --set labels=bored,engaged
     """
     settings = load_config(config, set_)
-    corpus = load_corpora(data)
+    from ..lab import train as training
+    from ..lab.run import stored_config
+
+    labels = stored_config(out).labels if resume else settings.labels
+    corpus = load_corpora(data, labels)
     if init == Path(DEFAULT):
         init = default_model().with_suffix(".safetensors")
-    from ..lab import train as training
-
     options = {
         "devices": devices,
         "accelerator": accelerator,

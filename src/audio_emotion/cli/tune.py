@@ -38,7 +38,7 @@ def tune(
       audio-emotion tune --data RAVDESS --out runs/tune --space train.class_weights=none,root
     """
     settings = load_config(config, set_)
-    corpus = load_corpora(data)
+    corpus = load_corpora(data, settings.labels)
     from ..lab import tune as tuning
 
     study = tuning.tune(

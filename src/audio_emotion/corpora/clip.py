@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..audio import Signal, read_audio
 from ..errors import AudioError
-from ..labels import Emotion
+from ..labels import Emotion, Label
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Clip:
     """Where a recording is and what is known of it; the sound is read when asked for."""
 
     name: str  # unique in its corpus, the same in every layout of the corpus
-    label: Emotion
+    label: Emotion | Label
     path: Path  # of the file, or of the zip archive that holds it
     member: str | None = None  # name in the archive
     speaker: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import AudioError, CorpusError
+from ..labels import EMOTIONS, parse_label
 from .clip import Clip
 
 AUDIO_ENDINGS = frozenset(
@@ -62,6 +63,22 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         "; ".join(corpus.citation for corpus in corpora if corpus.citation),
         tuple(path for corpus in corpora for path in corpus.skipped),
         tuple(names),
+    )
+
+
+def relabel(corpus: Corpus, labels: Sequence[str]) -> Corpus:
+    """The clips whose emotion is one of `labels`, as labels of that set; the others are skipped.
+
+    Raises:
+        CorpusError: none is.
+    """
+    if tuple(labels) == EMOTIONS:
+        return corpus
+    named = [(clip, parse_label(clip.label.label, labels)) for clip in corpus.clips]
+    return replace(
+        corpus,
+        clips=tuple(replace(clip, label=label) for clip, label in named if label is not None),
+        skipped=(*corpus.skipped, *(str(clip.path) for clip, label in named if label is None)),
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import CorpusError
-from ..labels import EMOTIONS, parse_emotion
+from ..labels import EMOTIONS, parse_label
 from .clip import Clip
 from .corpus import Corpus
 
@@ -16,7 +17,7 @@ OPTIONAL = ("speaker", "split")
 PARTS = ("train", "val", "test")
 
 
-def load(manifest: Path) -> Corpus:
+def load(manifest: Path, labels: Sequence[str] = EMOTIONS) -> Corpus:
     """Clips as listed; relative paths start at the manifest's folder.
 
     Raises:
@@ -27,7 +28,7 @@ def load(manifest: Path) -> Corpus:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             _check_columns(manifest, reader.fieldnames or [])
-            clips = [_clip(manifest, reader.line_num, row) for row in reader]
+            clips = [_clip(manifest, reader.line_num, row, labels) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{manifest} cannot be read as CSV: {error}") from error
     for name, count in Counter(clip.name for clip in clips).items():
@@ -46,14 +47,14 @@ def _check_columns(manifest: Path, columns: object) -> None:
         )
 
 
-def _clip(manifest: Path, line: int, row: dict[str, str]) -> Clip:
+def _clip(manifest: Path, line: int, row: dict[str, str], labels: Sequence[str]) -> Clip:
     where = f"{manifest}, line {line}"
     path, text, part = row["path"], row["label"], row.get("split") or None
     if not path or None in row or None in row.values():
         raise CorpusError(f"{where}: not as many values as columns")
-    label = parse_emotion(text)
+    label = parse_label(text, labels)
     if label is None:
-        raise CorpusError(f"{where}: label {text!r} is none of {', '.join(EMOTIONS)}")
+        raise CorpusError(f"{where}: label {text!r} is none of {', '.join(labels)}")
     if part not in {None, *PARTS}:
         raise CorpusError(f"{where}: split {part!r} is none of {', '.join(PARTS)}")
     return Clip(path, label, manifest.parent / path, speaker=row.get("speaker") or None, part=part)

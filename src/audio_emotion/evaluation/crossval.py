@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..config import Config
 from ..corpora import Corpus
-from ..labels import EMOTIONS
 from .analysis import Row, analyse, restrict, scores
 from .metrics import SCORES
 from .protocols import Protocol
@@ -18,7 +18,7 @@ STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228
 
 
 def summarize(
-    folds: Mapping[str, Sequence[Row]], corpus: Corpus, protocol: Protocol, config: str
+    folds: Mapping[str, Sequence[Row]], corpus: Corpus, protocol: Protocol, config: Config
 ) -> dict[str, dict[str, Any]]:
     """A result for each corpus, ready for `write_report`; and for its speech where there is song.
 
@@ -28,7 +28,7 @@ def summarize(
         folds: rows of the test part of each fold that is done.
         corpus: what the folds were dealt from.
         protocol: how.
-        config: name of the configuration.
+        config: of the folds.
     """
     results = {}
     for member in corpus.members:
@@ -78,18 +78,22 @@ def as_text(results: Mapping[str, dict[str, Any]]) -> str:
 
 
 def _result(
-    folds: Mapping[str, Sequence[Row]], name: str, corpus: Corpus, protocol: Protocol, config: str
+    folds: Mapping[str, Sequence[Row]],
+    name: str,
+    corpus: Corpus,
+    protocol: Protocol,
+    config: Config,
 ) -> dict[str, Any]:
     pooled = [row for rows in folds.values() for row in rows]
     occurring = {clip.label.label for clip in corpus.clips if clip.corpus == pooled[0]["corpus"]}
-    labels = [label for label in EMOTIONS if label in occurring]
-    dropped = [label for label in EMOTIONS if label not in occurring]
+    labels = [label for label in config.labels if label in occurring]
+    dropped = [label for label in config.labels if label not in occurring]
     if dropped:
         folds = {fold: restrict(rows, labels) for fold, rows in folds.items()}
         pooled = [row for rows in folds.values() for row in rows]
     by_fold = {fold: scores(rows, labels) for fold, rows in folds.items()}
     return {
-        "model": f"configuration {config}",
+        "model": f"configuration {config.name}",
         "corpus": name,
         "part": "test",
         "protocol": _in_words(corpus, protocol, len(folds), dropped),

@@ -22,8 +22,8 @@ from ..explain import Explanation, first_window
 from .checkpoints import ENDING
 from .export import ExportedModel, load_model
 from .module import EmotionModule
+from .run import load_weights
 from .seen import band_edges, config_of, frame_edges
-from .train import load_weights
 
 SHOWN = 2  # labels: the answer and the runner-up
 STEPS = 32  # from silence to the spectrogram

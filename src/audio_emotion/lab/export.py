@@ -26,7 +26,6 @@ from ..corpora.corpus import heard, shorten
 from ..errors import TrainingError
 from ..evaluation.calibration import Calibration
 from ..files import atomic_path
-from ..labels import EMOTIONS
 from ..version import __version__
 from .checkpoints import ENDING as ENDING
 from .checkpoints import load, save
@@ -35,7 +34,7 @@ from .mel_power import MelPower
 from .module import EmotionModule
 from .networks import Network
 from .quantize import CLIPS, quantize
-from .train import best_of, load_weights, stored_config
+from .run import best_of, load_weights, stored_config
 
 OPSET = 18
 Precision = Literal["fp16", "fp32", "int8"]
@@ -142,7 +141,7 @@ def export_weights(run: Path, out: Path) -> None:
         for part, module in parts.items()
         for name, value in module.state_dict().items()
     }
-    save({"state_dict": state}, out)
+    save({"state_dict": state, "labels": list(stored_config(run).labels)}, out)
 
 
 def training_signals(run: Path, corpus: Corpus | None) -> list[Signal]:
@@ -247,7 +246,7 @@ def metadata(run: Path, config: Config, precision: str) -> Mapping[str, str]:
     )
     return {
         "format": "audio-emotion-1",
-        "labels": json.dumps(EMOTIONS),
+        "labels": json.dumps(config.labels),
         "sampling_rate": str(config.frontend.sampling_rate),
         "win_dur": str(config.frontend.win_dur),
         "precision": precision,

@@ -12,7 +12,6 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from ..config import Config
-from ..labels import EMOTIONS
 from .augment import draw_mixup, mix, shift, spec_augment
 from .data import Batch
 from .frontend import Frontend
@@ -38,11 +37,11 @@ class EmotionModule(L.LightningModule):
         self.config = config
         self.frontend = Frontend(config.frontend)
         self.spectral = SpectralAugment(config.augment, config.frontend)
-        self.network = make_network(config.network, config.frontend)
+        self.network = make_network(config.network, config.frontend, len(config.labels))
         self.average = copy.deepcopy(self.network) if config.train.average else None
         if self.average:
             self.average.requires_grad_(False)
-        classes = len(EMOTIONS)
+        classes = len(config.labels)
         factors = torch.ones(1, classes) if class_weights is None else class_weights
         self.register_buffer("class_weights", factors, persistent=False)
         self.class_weights: Tensor
@@ -181,7 +180,7 @@ class EmotionModule(L.LightningModule):
     def _targets(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """One-hot labels, the factor of each clip, and the labels that its corpus has."""
         weights = self.class_weights[batch.corpora]  # (batch, classes)
-        targets = nn.functional.one_hot(batch.labels, len(EMOTIONS)).float()
+        targets = nn.functional.one_hot(batch.labels, len(self.config.labels)).float()
         return targets, (targets * weights).sum(1), weights > 0
 
     def _loss(self, logits: Tensor, targets: Tensor, factors: Tensor, allowed: Tensor) -> Tensor:

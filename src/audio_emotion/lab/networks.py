@@ -22,11 +22,13 @@ HIDDEN = (512, 256, 128)  # of the fully connected layers, at any width
 Network: TypeAlias = "DeepAudioEmotionCNN | VoiceResNet"
 
 
-def make_network(config: NetworkConfig, frontend: FrontendConfig) -> Network:
+def make_network(
+    config: NetworkConfig, frontend: FrontendConfig, classes: int = len(EMOTIONS)
+) -> Network:
     """The network of a configuration, for the pictures of its front end."""
     if config.kind == "resnet":
-        return VoiceResNet(config, frontend.channels, frontend.n_mels)
-    return DeepAudioEmotionCNN(config, frontend.channels)
+        return VoiceResNet(config, frontend.channels, frontend.n_mels, classes)
+    return DeepAudioEmotionCNN(config, frontend.channels, classes)
 
 
 class DeepAudioEmotionCNN(nn.Module):

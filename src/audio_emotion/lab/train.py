@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,25 +22,26 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+import numpy.typing as npt
 import torch
 import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from ..config import SOURCE_CLASS_WEIGHTS, Config, make_config
+from ..config import SOURCE_CLASS_WEIGHTS, Config
 from ..corpora import Corpus
 from ..corpora.corpus import duplicates, fingerprint, shorten
 from ..corpora.split import parts_of, write_split
 from ..errors import CorpusError, StoppedError, TrainingError
 from ..evaluation.calibration import calibrate
-from ..files import write_text, write_with
-from ..labels import EMOTIONS
+from ..files import write_text
 from .cache import SignalCache
-from .checkpoints import ENDING, SafetensorsIO, load
+from .checkpoints import ENDING, SafetensorsIO
 from .data import Batch, Clips, ClipsModule, Item
 from .history import History
 from .module import EmotionModule
+from .run import begin_from, best_of, load_weights, save_weights, stored_config
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86, x86, and Arm processors
 FIT_CLIPS = 400  # of the training part, spread evenly, for the rows' mean and deviation
@@ -91,11 +91,11 @@ def train(
     torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
     if init and not resume:
-        load_weights(checkpoint_of(init), module)  # before a folder is made: they may not fit
+        begin_from(init, module)  # before a folder is made: the weights may not fit
     if getattr(rank_zero_only, "rank", 0) == 0:  # further processes find the run made
         _check_run(run, data, resume)
         if not resume:
-            _write_run(run, config, items, data, init)
+            _write_run(run, config, items, data, module if init else None)
     last, first = run / "checkpoints" / f"last{ENDING}", run / f"init{ENDING}"
     if first.exists():
         load_weights(first, module)
@@ -131,19 +131,6 @@ def val_logits(module: EmotionModule, clips: ClipsModule) -> tuple[np.ndarray, n
     return np.concatenate(logits), np.concatenate(labels)
 
 
-def stored_config(run: Path) -> Config:
-    """The configuration that `run` was started with.
-
-    Raises:
-        TrainingError: `run` holds none.
-    """
-    path = run / "config.yaml"
-    try:
-        return make_config(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
-    except OSError as error:
-        raise TrainingError(f"{run} is not the folder of a training: no {path.name}") from error
-
-
 def _settled(config: Config) -> Config:
     """With the precision that suits this machine, so that the run keeps it wherever it goes on."""
     if config.train.precision != "auto":
@@ -161,40 +148,6 @@ def computes_bf16() -> bool:
     return any(torch.cpu.get_capabilities().get(name) for name in BF16_INSTRUCTIONS)
 
 
-def best_of(run: Path) -> Path:
-    """The checkpoint with the best validation score of `run`."""
-    return run / "checkpoints" / f"best{ENDING}"
-
-
-def checkpoint_of(init: Path) -> Path:
-    """`init` itself where it is a checkpoint, or the best one of the run it is."""
-    return init if init.suffix == ENDING else best_of(init)
-
-
-def load_weights(checkpoint: Path, module: EmotionModule) -> None:
-    """Put the weights of a checkpoint that are judged into `module`, running mean included.
-
-    Raises:
-        TrainingError: the checkpoint is missing, damaged, or of another network.
-    """
-    state = load(checkpoint)
-    try:
-        weights = state["state_dict"]
-        averaged = any(name.startswith("average.") for name in weights)
-        prefix = "average." if averaged else "network."
-        judged = {
-            name.partition(".")[2]: value
-            for name, value in weights.items()
-            if name.startswith(prefix)
-        }
-        module.network.load_state_dict(judged)
-        module.judged.load_state_dict(judged)
-        frontend = {name: weights[f"frontend.{name}"] for name in ("mean", "deviation")}
-        module.frontend.load_state_dict(frontend)
-    except (KeyError, RuntimeError) as error:
-        raise TrainingError(f"the weights in {checkpoint} are of another network") from error
-
-
 def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
     """Factor of each class in the loss, `(corpora, classes)`.
 
@@ -202,18 +155,18 @@ def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
     scikit-learn; `root` is its square root.  A class that a corpus has not, but another has, is 0.
     """
     training = [item for item in items if item.part == "train"]
-    counts = np.zeros((1 + max(item.corpus for item in items), len(EMOTIONS)), np.int64)
+    counts = np.zeros((1 + max(item.corpus for item in items), len(config.labels)), np.int64)
     np.add.at(counts, ([i.corpus for i in training], [int(i.clip.label) for i in training]), 1)
     present = np.maximum(counts, 1)
     balanced = counts.sum(1, keepdims=True) / ((counts > 0).sum(1, keepdims=True) * present)
     wanted = config.train.class_weights
-    named = {
-        "none": np.ones_like(balanced),
-        "source": np.broadcast_to(SOURCE_CLASS_WEIGHTS, counts.shape),
+    named: dict[str, npt.ArrayLike] = {
+        "none": 1.0,
+        "source": SOURCE_CLASS_WEIGHTS,
         "balanced": balanced,
         "root": np.sqrt(balanced),
     }
-    factors = named[wanted] if isinstance(wanted, str) else np.broadcast_to(wanted, counts.shape)
+    factors = np.broadcast_to(named[wanted] if isinstance(wanted, str) else wanted, counts.shape)
     elsewhere = (counts == 0) & (counts.sum(0) > 0)
     return torch.tensor(np.where(elsewhere, 0, factors), dtype=torch.float32)
 
@@ -276,11 +229,15 @@ def _check_run(run: Path, data: dict[str, Any], resume: bool) -> None:
 
 
 def _write_run(
-    run: Path, config: Config, items: Sequence[Item], data: dict[str, Any], init: Path | None
+    run: Path,
+    config: Config,
+    items: Sequence[Item],
+    data: dict[str, Any],
+    begun: EmotionModule | None,
 ) -> None:
     """The configuration last: a folder that holds it is complete."""
-    if init:
-        write_with(run / f"init{ENDING}", lambda path: shutil.copyfile(checkpoint_of(init), path))
+    if begun:
+        save_weights(begun, run / f"init{ENDING}")
     write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
     write_split(run / "split.csv", [(item.clip, item.part) for item in items])
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

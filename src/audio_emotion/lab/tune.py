@@ -25,7 +25,8 @@ from ..corpora import Corpus
 from ..errors import ConfigError, TrainingError
 from ..files import write_text, write_with
 from .checkpoints import load
-from .train import best_of, train
+from .run import best_of
+from .train import train
 
 STARTUP = 5  # trials that are never cut short, and drawn at random
 WARMUP = 0.25  # share of the epochs before a trial may be cut short

@@ -1,0 +1,105 @@
+"""What a training leaves in its folder: its configuration and weights, read and taken on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from torch import Tensor
+
+from ..config import Config, make_config
+from ..errors import TrainingError
+from ..labels import EMOTIONS
+from .checkpoints import ENDING, load, save
+from .module import EmotionModule
+
+HEAD = "classifier."  # where the last layer's names begin, in every network
+
+
+def stored_config(run: Path) -> Config:
+    """The configuration that `run` was started with.
+
+    Raises:
+        TrainingError: `run` holds none.
+    """
+    path = run / "config.yaml"
+    try:
+        return make_config(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    except OSError as error:
+        raise TrainingError(f"{run} is not the folder of a training: no {path.name}") from error
+
+
+def best_of(run: Path) -> Path:
+    """The checkpoint with the best validation score of `run`."""
+    return run / "checkpoints" / f"best{ENDING}"
+
+
+def begin_from(init: Path, module: EmotionModule) -> None:
+    """Put the weights of another run, or of an exported checkpoint, into a new `module`.
+
+    Where the labels are others, rows of the last layer go by their names.
+
+    Raises:
+        TrainingError: as `load_weights`.
+    """
+    if init.suffix == ENDING:
+        load_weights(init, module, load(init).get("labels", EMOTIONS))
+    else:
+        load_weights(best_of(init), module, stored_config(init).labels)
+
+
+def load_weights(
+    checkpoint: Path, module: EmotionModule, labels: Sequence[str] | None = None
+) -> None:
+    """Put the weights of a checkpoint that are judged into `module`, running mean included.
+
+    Args:
+        checkpoint: of a run, or exported.
+        module: what it becomes.
+        labels: of the checkpoint, where they may be others than the module's: rows of labels that
+            both have are taken, rows of new labels stay as they are.
+
+    Raises:
+        TrainingError: the checkpoint is missing, damaged, or of another network.
+    """
+    state = load(checkpoint)
+    try:
+        weights = state["state_dict"]
+        averaged = any(name.startswith("average.") for name in weights)
+        prefix = "average." if averaged else "network."
+        judged = {
+            name.partition(".")[2]: value
+            for name, value in weights.items()
+            if name.startswith(prefix)
+        }
+        if labels is not None and tuple(labels) != module.config.labels:
+            judged |= _rows(judged, module, labels)
+        module.network.load_state_dict(judged)
+        module.judged.load_state_dict(judged)
+        frontend = {name: weights[f"frontend.{name}"] for name in ("mean", "deviation")}
+        module.frontend.load_state_dict(frontend)
+    except (KeyError, RuntimeError, IndexError) as error:
+        raise TrainingError(f"the weights in {checkpoint} are of another network") from error
+
+
+def save_weights(module: EmotionModule, path: Path) -> None:
+    """The weights as a checkpoint that `load_weights` reads."""
+    parts = {"network": module.judged, "frontend": module.frontend}
+    state = {f"{p}.{name}": v for p, part in parts.items() for name, v in part.state_dict().items()}
+    save({"state_dict": state, "labels": list(module.config.labels)}, path)
+
+
+def _rows(
+    judged: dict[str, Tensor], module: EmotionModule, labels: Sequence[str]
+) -> dict[str, Tensor]:
+    """The last layer of `judged` for the module's labels."""
+    own = module.judged.state_dict()
+    last = [name for name in own if name.startswith(HEAD)][-2:]
+    found = {}
+    for name in last:
+        found[name] = own[name].clone()
+        for row, label in enumerate(module.config.labels):
+            if label in labels:
+                found[name][row] = judged[name][list(labels).index(label)]
+    return found
