@@ -30,7 +30,7 @@ DENSITIES = {"1–3 s": (1.0, 3.0), "0.5–1 s": (0.5, 1.0), "none": (0.0, 0.0)}
 WINDOWS = ((3.5, 0.5), (2.0, 0.25), (2.0, 0.5), (2.0, 1.0))  # s, of and between windows
 SEED, DRAWS = 0, 1000
 TRIM_DB = 35.0  # under the loudest frame, what counts as silence at a clip's ends
-QUIETEST, ABOVE_DB = 0.05, 6.0  # or so little above a clip's quietest frames, its room
+QUIETEST, ABOVE_DB = 0.1, 3.0  # or so little above a clip's quietest frames, its room
 FRAME = 512  # samples
 OVERLAP = 0.5  # intersection over union from which a segment is found
 
