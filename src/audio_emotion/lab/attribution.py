@@ -1,13 +1,14 @@
 """Which cells of the mel spectrogram spoke for an answer, by integrated gradients.
 
-Along a straight way from silence to the spectrogram, what each cell adds to a label's probability;
-the cells add up to what the recording has over silence (Sundararajan et al., 2017,
-arXiv:1703.01365).  Finer than occlusion, a cell being a frame of a band, but slower, and it needs
-the weights in PyTorch.
+Along a straight way from a spectrogram as quiet as occlusion leaves a cell to the real one, what
+each cell adds to a label's probability; the cells add up to what the one has over the other
+(Sundararajan et al., 2017, arXiv:1703.01365).  Finer than occlusion, a cell being a frame of a
+band, but slower, and it needs the weights in PyTorch.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from ..classifier import Classifier, default_model
 from ..errors import ModelError
-from ..explain import Explanation, first_window
+from ..explain import QUIET, Explanation, first_window
 from .checkpoints import ENDING
 from .export import ExportedModel, load_model
 from .module import EmotionModule
@@ -26,7 +27,7 @@ from .run import load_weights
 from .seen import band_edges, config_of, frame_edges
 
 SHOWN = 2  # labels: the answer and the runner-up
-STEPS = 32  # from silence to the spectrogram
+STEPS = 32  # from the quiet spectrogram to the real one
 BATCH = 16  # of them heard at a time
 
 
@@ -72,11 +73,15 @@ def attribute(
     with torch.no_grad():
         plain = chances(mel, counted)[0]
     shown = plain.argsort(descending=True)[:SHOWN].tolist()
-    silence = torch.full_like(mel, -frontend.config.top_db)
     gradients = IntegratedGradients(chances)
     evidence = [
         gradients.attribute(
-            mel, silence, label, (counted,), n_steps=steps, internal_batch_size=BATCH
+            mel,
+            quiet(mel, frontend.config.top_db),
+            label,
+            (counted,),
+            n_steps=steps,
+            internal_batch_size=BATCH,
         )[0]
         for label in shown
     ]
@@ -88,6 +93,11 @@ def attribute(
         band_edges(frontend.config),
         torch.stack(evidence).numpy().astype(np.float64),
     )
+
+
+def quiet(mel: Tensor, top_db: float) -> Tensor:
+    """Mel dB with every cell as far down as occlusion brings one, at the lowest `top_db` down."""
+    return torch.clamp(mel + 20 * math.log10(QUIET), min=-top_db)
 
 
 def shipped(classifier: Classifier) -> ExportedModel:
