@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from .errors import OutputError
 from .segmenter import NO_SPEECH, EmotionSegment
@@ -65,10 +66,16 @@ class JsonWriter:
     """
 
     def text(self, timeline: Timeline) -> str:
-        return json.dumps(self.values(timeline), ensure_ascii=False) + "\n"
+        """A row at a time: ten hours of them as Python's numbers would take more than the model."""
+        facts = json.dumps(self.facts(timeline), ensure_ascii=False)
+        rows = ", ".join(self._row(row) for row in timeline.probabilities)
+        return f'{facts[:-1]}, "probabilities": [{rows}]}}\n'
 
-    def values(self, timeline: Timeline) -> dict[str, Any]:
-        """What the JSON says, as plain values."""
+    def _row(self, row: npt.NDArray[np.float32]) -> str:
+        return "null" if np.isnan(row[0]) else json.dumps([round(float(v), 4) for v in row])
+
+    def facts(self, timeline: Timeline) -> dict[str, Any]:
+        """All but the probabilities, as plain values."""
         return {
             "schema": SCHEMA,
             "version": VERSION,
@@ -85,10 +92,6 @@ class JsonWriter:
             ],
             "shares": {k: round(v, MILLISECONDS) for k, v in timeline.shares().items()},
             "step_dur": timeline.step_dur,
-            "probabilities": [
-                None if np.isnan(row[0]) else [round(float(value), 4) for value in row]
-                for row in timeline.probabilities
-            ],
             "broken": timeline.broken,
             "clipped": round(timeline.clipped, 5),
         }
