@@ -128,6 +128,11 @@ def test_errors_are_one_line_and_code_two(arguments: list[str], message: str) ->
     assert "Traceback" not in result.stderr
 
 
+def test_a_corpus_of_other_labels_is_described_by_their_names(ravdess: Path) -> None:
+    result = RUNNER.invoke(app, ["data", str(ravdess), "--json", "--labels", "sad,bored"])
+    assert json.loads(result.stdout)["emotions"] == {"sad": 6}
+
+
 def test_data_describes_a_corpus(ravdess: Path) -> None:
     result = RUNNER.invoke(app, ["data", str(ravdess)])
     assert result.exit_code == 0
