@@ -189,13 +189,16 @@ def test_weights_go_on_with_labels_of_ones_own(
     assert result["labels"] == list(labels)
     assert set(classifier(np.zeros(RATE), RATE).probabilities) == set(labels)
     export_weights(tmp_path / "run", tmp_path / "mine.safetensors")
-    again = EmotionModule(tiny())
-    begin_from(tmp_path / "mine.safetensors", again)  # and back to the eight
     mine = checkpoints.load(tmp_path / "mine.safetensors")["state_dict"]
-    torch.testing.assert_close(
-        again.network.state_dict()["classifier.3.bias"][[2, 3]],
-        mine["network.classifier.3.bias"][[0, 2]].float(),
-    )
+    for init in (tmp_path / "mine.safetensors", best_of(tmp_path / "run")):
+        again = EmotionModule(tiny())
+        begin_from(init, again)  # and back to the eight
+        torch.testing.assert_close(
+            again.network.state_dict()["classifier.3.bias"][[2, 3]],
+            mine["network.classifier.3.bias"][[0, 2]].float(),
+            atol=1e-3,
+            rtol=0,
+        )
 
 
 def test_too_few_clips_are_refused(tmp_path: Path, wav: Path) -> None:

@@ -43,10 +43,12 @@ def begin_from(init: Path, module: EmotionModule) -> None:
     Raises:
         TrainingError: as `load_weights`.
     """
-    if init.suffix == ENDING:
-        load_weights(init, module, load(init).get("labels", EMOTIONS))
-    else:
+    if init.suffix != ENDING:
         load_weights(best_of(init), module, stored_config(init).labels)
+        return
+    run = init.parent.parent  # where the checkpoint of a training lies
+    known = stored_config(run).labels if (run / "config.yaml").exists() else EMOTIONS
+    load_weights(init, module, load(init).get("labels", known))
 
 
 def load_weights(
