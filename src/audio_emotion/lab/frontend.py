@@ -215,15 +215,10 @@ class Frontend(nn.Module):
 
     def power(self, waveform: Tensor) -> Tensor:
         """Power spectrum `(batch, frames, n_fft // 2 + 1)`, as it lies in memory."""
-        spectrum = torch.stft(
-            waveform,
-            self.config.n_fft,
-            self.config.hop_length,
-            window=self.window,
-            center=True,
-            pad_mode="constant",
-            return_complex=True,
-        ).transpose(1, 2)
+        n_fft = self.config.n_fft
+        padded = nn.functional.pad(waveform, [n_fft // 2] * 2)
+        frames = padded.unfold(1, n_fft, self.config.hop_length) * self.window
+        spectrum = torch.fft.rfft(frames)
         return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
 
     def bands(self, power: Tensor) -> Tensor:
