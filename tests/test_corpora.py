@@ -239,6 +239,17 @@ def test_fingerprint_knows_the_set_and_not_its_order(ravdess: Path) -> None:
     assert fingerprint(digests) != fingerprint(digests[1:])
 
 
+def test_each_file_is_read_once_for_its_digest(
+    ravdess: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    content = Clip.content
+    monkeypatch.setattr(Clip, "content", lambda clip: (read.append(clip.name), content(clip))[1])
+    corpus = load_corpus(ravdess)
+    assert corpus.digests() == corpus.digests()
+    assert sorted(read) == [clip.name for clip in corpus.clips]
+
+
 def test_real_ravdess_has_its_known_duplicate(real_ravdess: Path) -> None:
     corpus = load_corpus(real_ravdess)
     assert ["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"] in duplicates(

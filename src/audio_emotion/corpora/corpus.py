@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from ..errors import AudioError, CorpusError
@@ -41,8 +42,12 @@ class Corpus:
             raise CorpusError(f"{self.name}: no labelled recording found")
 
     def digests(self) -> list[str | None]:
-        """SHA-256 of each clip's file, None for one that cannot be read."""
-        return [_digest_or_none(clip) for clip in self.clips]
+        """SHA-256 of each clip's file, None for one that cannot be read; each is read once."""
+        return list(self._digests)
+
+    @cached_property
+    def _digests(self) -> tuple[str | None, ...]:
+        return tuple(_digest_or_none(clip) for clip in self.clips)
 
 
 def join(corpora: Sequence[Corpus]) -> Corpus:
