@@ -53,6 +53,21 @@ def test_other_settings_are_another_search(ravdess: Path, out: Path) -> None:
         tune(load_corpus(ravdess), tiny("train.epochs=2"), SPACE, out, trials=9)
 
 
+def test_choices_are_each_tried_once_over_stops(ravdess: Path, tmp_path: Path) -> None:
+    space = [parse_space("train.lr=1e-3,1e-2"), parse_space("train.class_weights=none,root")]
+    for trials in (1, 9):  # more than there are combinations
+        tune(
+            load_corpus(ravdess),
+            tiny("train.epochs=1"),
+            space,
+            tmp_path / "out",
+            trials=trials,
+            trainer_options=OPTIONS,
+        )
+    tried = {(row["train.lr"], row["train.class_weights"]) for row in rows(tmp_path / "out")}
+    assert len(tried) == len(rows(tmp_path / "out")) == 4
+
+
 def test_a_trial_that_was_killed_is_tried_again() -> None:
     study = optuna.create_study()
     killed = study.ask()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,8 @@ def tune(
 ) -> optuna.Study:
     """Search until `out` holds `trials` that are done or cut short.
 
+    Where every setting is a choice, each combination is tried once, and the search ends with them.
+
     Args:
         corpus: labelled clips; the test part of the configuration's split is never touched.
         config: what the trials vary.
@@ -132,7 +135,7 @@ def tune(
         study_name=NAME,
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=config.train.seed, n_startup_trials=STARTUP),
+        sampler=_sampler(space, config.train.seed),
         pruner=optuna.pruners.MedianPruner(STARTUP, round(WARMUP * config.train.epochs)),
     )
     _retry(study)
@@ -145,10 +148,27 @@ def tune(
         train(corpus, varied(config, drawn), run, watch=Report(trial), trainer_options=options)
         return best_score(run)
 
-    while len(_over(study)) < trials:
+    while len(_over(study)) < min(trials, combinations(space)):
         study.optimize(objective, n_trials=1)
         _write(study, config, out)
     return study
+
+
+def combinations(space: Sequence[Range | Choice]) -> float:
+    """How many settings there are to try; infinite where one is a range.
+
+    >>> combinations([Choice("train.lr", (1e-3, 1e-4)), Choice("network.dropout", (0.3, 0.4, 0.5))])
+    6
+    """
+    return math.prod(len(part.values) if isinstance(part, Choice) else math.inf for part in space)
+
+
+def _sampler(space: Sequence[Range | Choice], seed: int) -> optuna.samplers.BaseSampler:
+    """A training repeats itself to the digit, so no combination of choices is worth two."""
+    if math.isinf(combinations(space)):
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+    grid = {part.key: list(part.values) for part in space if isinstance(part, Choice)}
+    return optuna.samplers.GridSampler(grid, seed)
 
 
 def varied(config: Config, settings: dict[str, Any]) -> Config:
