@@ -28,7 +28,7 @@ def tune(
     """Search settings by their validation macro F1; the test part is never touched.
 
     Trials that will not win are cut short. After a kill the same command goes on; more --trials
-    go further.
+    go further. Where every setting is a choice, each combination is tried once.
 
     Examples:
 
