@@ -235,7 +235,7 @@ def _write(study: optuna.Study, config: Config, out: Path) -> None:
     best = varied(config, study.best_params).model_dump(mode="json")
     write_text(out / "best.yaml", yaml.safe_dump(best, sort_keys=False))
     write_with(out / "history.png", lambda path: draw_history(over, path))
-    if len(done) > 1:
+    if len({trial.value for trial in done}) > 1:  # else there is nothing to explain
         importance = optuna.importance.get_param_importances(
             study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
         )
