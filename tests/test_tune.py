@@ -11,7 +11,7 @@ import pytest
 from audio_emotion.config import load_config
 from audio_emotion.corpora import load_corpus
 from audio_emotion.errors import ConfigError, TrainingError
-from audio_emotion.lab.tune import Choice, Range, _retry, parse_space, tune, varied
+from audio_emotion.lab.tune import Choice, Range, _retry, _write, parse_space, tune, varied
 from test_train import pytestmark as pytestmark
 from test_train import tiny
 
@@ -75,6 +75,21 @@ def test_a_trial_that_was_killed_is_tried_again() -> None:
     _retry(study)
     assert study.trials[0].state == optuna.trial.TrialState.FAIL
     assert study.ask().suggest_float("train.lr", 0.1, 1) == value
+
+
+def test_equal_scores_have_no_importance_to_draw(tmp_path: Path) -> None:
+    study = optuna.create_study(direction="maximize")
+    for lr in (1e-3, 1e-2):
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={"train.lr": lr},
+                distributions={"train.lr": optuna.distributions.FloatDistribution(1e-4, 1)},
+                value=0.5,
+            )
+        )
+    _write(study, tiny(), tmp_path)
+    assert [row["score"] for row in rows(tmp_path)] == ["0.50000"] * 2
+    assert not (tmp_path / "importance.png").exists()
 
 
 def test_spaces_are_parsed_and_nonsense_is_refused() -> None:
