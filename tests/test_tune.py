@@ -15,6 +15,7 @@ from audio_emotion.lab.tune import Choice, Range, _retry, _write, parse_space, t
 from test_train import pytestmark as pytestmark
 from test_train import tiny
 
+PNG = b"\x89PNG"
 OPTIONS = {"enable_progress_bar": False, "accelerator": "cpu"}
 SPACE = [parse_space("train.lr=1e-4..1e-2:log"), parse_space("train.class_weights=none,root")]
 
@@ -44,8 +45,7 @@ def test_a_search_goes_on_where_it_stopped(ravdess: Path, out: Path) -> None:
     assert study.best_value == pytest.approx(
         max(float(row["score"]) for row in rows(out)), abs=1e-5
     )
-    for name in ("history.png", "importance.png"):
-        assert (out / name).read_bytes().startswith(b"\x89PNG")
+    assert (out / "history.png").read_bytes().startswith(PNG)
 
 
 def test_other_settings_are_another_search(ravdess: Path, out: Path) -> None:
@@ -77,19 +77,22 @@ def test_a_trial_that_was_killed_is_tried_again() -> None:
     assert study.ask().suggest_float("train.lr", 0.1, 1) == value
 
 
-def test_equal_scores_have_no_importance_to_draw(tmp_path: Path) -> None:
+@pytest.mark.parametrize("second", [0.5, 0.6])
+def test_importance_is_drawn_where_scores_differ(tmp_path: Path, second: float) -> None:
     study = optuna.create_study(direction="maximize")
-    for lr in (1e-3, 1e-2):
+    for lr, score in [(1e-3, 0.5), (1e-2, second)]:
         study.add_trial(
             optuna.trial.create_trial(
                 params={"train.lr": lr},
                 distributions={"train.lr": optuna.distributions.FloatDistribution(1e-4, 1)},
-                value=0.5,
+                value=score,
             )
         )
     _write(study, tiny(), tmp_path)
-    assert [row["score"] for row in rows(tmp_path)] == ["0.50000"] * 2
-    assert not (tmp_path / "importance.png").exists()
+    assert [float(row["score"]) for row in rows(tmp_path)] == [0.5, second]
+    drawn = tmp_path / "importance.png"
+    assert drawn.exists() == (second != 0.5)
+    assert not drawn.exists() or drawn.read_bytes().startswith(PNG)
 
 
 def test_spaces_are_parsed_and_nonsense_is_refused() -> None:
