@@ -46,6 +46,8 @@ def test_a_search_goes_on_where_it_stopped(ravdess: Path, out: Path) -> None:
         max(float(row["score"]) for row in rows(out)), abs=1e-5
     )
     assert (out / "history.png").read_bytes().startswith(PNG)
+    differ = len({row["score"] for row in rows(out)}) > 1
+    assert (out / "importance.png").exists() == differ
 
 
 def test_other_settings_are_another_search(ravdess: Path, out: Path) -> None:
