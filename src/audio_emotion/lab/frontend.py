@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ..config import FrontendConfig
 
+AT_ONCE = 4  # clips transformed at a time
 BANDS = 32  # mel bands multiplied at a time
 AMIN = 1e-10  # power floor before the logarithm, as librosa's power_to_db
 TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effects.trim
@@ -115,7 +116,7 @@ class Frontend(nn.Module):
         frames count, `(batch, frames)`; see `counted`.
         """
         start, length = self.extent(waveform)
-        return self.pictures(self.bands(self.power(self.place(waveform, start, length))), length)
+        return self.pictures(self.mel_power(self.place(waveform, start, length)), length)
 
     def pictures(self, bands: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised stack of mel power `(batch, frames, n_mels)` of `length` voiced samples."""
@@ -164,7 +165,7 @@ class Frontend(nn.Module):
         count, total, squares = 0, torch.zeros_like(self.mean), torch.zeros_like(self.mean)
         for waveform in waveforms:
             start, length = self.extent(waveform[None])
-            bands = self.bands(self.power(self.place(waveform[None], start, length)))
+            bands = self.mel_power(self.place(waveform[None], start, length))
             stack, counted = self.channels(bands, length)
             channels = stack[0][..., counted[0]]  # (channels, n_mels, frames)
             total += channels.sum(2, keepdim=True)
@@ -218,8 +219,15 @@ class Frontend(nn.Module):
         n_fft = self.config.n_fft
         padded = nn.functional.pad(waveform, [n_fft // 2] * 2)
         frames = padded.unfold(1, n_fft, self.config.hop_length) * self.window
-        spectrum = torch.fft.rfft(frames)
-        return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
+        squares = torch.view_as_real(torch.fft.rfft(frames)).square_()  # in place: no new memory
+        return squares[..., 0] + squares[..., 1]
+
+    def mel_power(self, waveform: Tensor) -> Tensor:
+        """Mel power `(batch, frames, n_mels)` of waveforms that fill their window.
+
+        A few at a time, so that what lies between stays in the processor's cache.
+        """
+        return torch.cat([self.bands(self.power(few)) for few in torch.split(waveform, AT_ONCE)])
 
     def bands(self, power: Tensor) -> Tensor:
         """Mel power `(batch, frames, n_mels)` of a power spectrum."""
@@ -233,7 +241,7 @@ class Frontend(nn.Module):
 
     def decibel(self, bands: Tensor, counted: Tensor) -> Tensor:
         """dB below the clip's loudest cell, at most `top_db` below, `(batch, n_mels, frames)`."""
-        decibel = 10 * torch.log10(torch.clamp(bands.transpose(1, 2), min=AMIN))
+        decibel = torch.clamp(bands.transpose(1, 2), min=AMIN).log10_().mul_(10)
         if self.config.mask:
             decibel = torch.where(counted[:, None], decibel, 10 * math.log10(AMIN))
         decibel = decibel - decibel.amax((1, 2), keepdim=True)
@@ -241,7 +249,7 @@ class Frontend(nn.Module):
 
     def mel(self, window: Tensor) -> Tensor:
         """`decibel` of waveforms that fill their window, `(batch, n_mels, frames)`."""
-        bands = self.bands(self.power(window))
+        bands = self.mel_power(window)
         return self.decibel(bands, self.counted(bands, bands.new_tensor([[window.shape[1]]])))
 
     def mfcc(self, mel: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from ..config import Config
 from .augment import draw_mixup, mix, shift, spec_augment
 from .data import Batch
-from .frontend import Frontend
+from .frontend import AT_ONCE, Frontend
 from .networks import Network, make_network
 from .spectral import SpectralAugment
 
@@ -143,14 +143,15 @@ class EmotionModule(L.LightningModule):
         frontend, augment = self.frontend, self.config.augment
         start, length = self._cropped(*frontend.extent(waveforms), waveforms.shape[1])
         window = min(frontend.config.window, int(length.max())) if augment.crop_dur else None
-        power = frontend.power(frontend.place(waveforms, start, length, window))
+        placed = frontend.place(waveforms, start, length, window)
         if augment.spectral_p:
+            power = torch.cat([frontend.power(few) for few in torch.split(placed, AT_ONCE)])
             hop = frontend.config.hop_length
             frames = torch.clamp(length[:, 0] // hop + 1, max=power.shape[1])
             bands, frames = self.spectral(power, frames)
             length = (frames[:, None] - 1) * hop
         else:
-            bands = frontend.bands(power)
+            bands = frontend.mel_power(placed)
         pictures, counted = self._shrunk(*frontend.pictures(bands, length))
         steps = augment.shift_dur / frontend.config.win_dur * pictures.shape[3]
         return spec_augment(shift(pictures, round(steps)), augment), counted
