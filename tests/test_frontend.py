@@ -9,7 +9,14 @@ import torch
 
 from audio_emotion import resample
 from audio_emotion.config import FrontendConfig, load_config
-from audio_emotion.lab.frontend import Frontend, dct_matrix, hz_to_mel, mel_filters, mel_to_hz
+from audio_emotion.lab.frontend import (
+    AT_ONCE,
+    Frontend,
+    dct_matrix,
+    hz_to_mel,
+    mel_filters,
+    mel_to_hz,
+)
 
 CONFIG = FrontendConfig()
 RATE = CONFIG.sampling_rate
@@ -45,6 +52,14 @@ def test_mfcc_agrees_with_librosa(recording: tuple[np.ndarray, int]) -> None:
     expected = librosa.feature.mfcc(S=mel, n_mfcc=128)
     mfcc = frontend.mfcc(frontend.mel(waveform))[0]
     np.testing.assert_allclose(mfcc, expected, atol=MFCC_TOLERANCE)
+
+
+def test_a_large_batch_is_heard_clip_by_clip_as_the_spectrum_says() -> None:
+    """A few clips at a time, whatever is left over, and squares added by the filters."""
+    frontend = Frontend(CONFIG)
+    clips = torch.randn(2 * AT_ONCE + 1, CONFIG.window, generator=torch.manual_seed(0))
+    expected = torch.stack([frontend.power(clip[None])[0] @ frontend.filters.T for clip in clips])
+    np.testing.assert_allclose(frontend.mel_power(clips), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_voiced_extent_agrees_with_librosa(recording: tuple[np.ndarray, int]) -> None:

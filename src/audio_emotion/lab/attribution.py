@@ -62,7 +62,7 @@ def attribute(
     with torch.no_grad():
         waveform = torch.from_numpy(voice)[None]
         extent = frontend.extent(waveform)
-        bands = frontend.bands(frontend.power(frontend.place(waveform, *extent)))
+        bands = frontend.mel_power(frontend.place(waveform, *extent))
         counted = frontend.counted(bands, extent[1])
         mel = frontend.decibel(bands, counted)
 

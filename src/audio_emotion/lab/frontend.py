@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from ..config import FrontendConfig
 
 AT_ONCE = 4  # clips transformed at a time
-BANDS = 32  # mel bands multiplied at a time
+KEPT = 31 << 20  # bytes; the GNU C library learns from blocks of less than 32 MiB
+BANDS = 16  # mel bands multiplied at a time
 AMIN = 1e-10  # power floor before the logarithm, as librosa's power_to_db
 TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effects.trim
 TRIM_HOP = 512
@@ -76,6 +77,16 @@ def dct_matrix(n: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
+def keep_freed_memory() -> None:
+    """Have the buffers of one batch used again for the next, on systems with the GNU C library.
+
+    It gives large blocks back to the system as soon as they are freed, and every page of the next
+    one costs a fault.  What counts as large it learns from the largest block freed so far, so one
+    that is never written to, and costs nothing, teaches it (mallopt(3), M_MMAP_THRESHOLD).
+    """
+    torch.empty(KEPT, dtype=torch.uint8)
+
+
 def _reach(filters: np.ndarray) -> tuple[int, int]:
     """First and one past the last bin that any of `filters` weighs."""
     bins = np.flatnonzero(filters.any(0))
@@ -91,11 +102,13 @@ class Frontend(nn.Module):
 
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()
+        keep_freed_memory()
         self.config = config
         filters = mel_filters(config.sampling_rate, config.n_fft, config.n_mels)
         for name, value in [
             ("window", torch.hann_window(config.n_fft)),
             ("filters", torch.from_numpy(filters)),
+            ("paired", torch.from_numpy(filters).repeat_interleave(2, 1)),
             ("dct", torch.from_numpy(dct_matrix(config.n_mels))),
         ]:
             self.register_buffer(name, value, persistent=False)
@@ -107,6 +120,7 @@ class Frontend(nn.Module):
         self.register_buffer("deviation", torch.ones(shape))
         self.window: Tensor
         self.filters: Tensor
+        self.paired: Tensor
         self.dct: Tensor
         self.mean: Tensor
         self.deviation: Tensor
@@ -152,9 +166,13 @@ class Frontend(nn.Module):
         if self.config.features == "contrast":
             weight = counted[:, None].to(mel.dtype)
             mean = (mel * weight).sum(2, keepdim=True) / weight.sum(2, keepdim=True)
-            return torch.stack([mel, mel - mean], 1)
-        stacked = {"mel": ["mel"], "mfcc": ["mfcc"], "both": ["mel", "mfcc"]}[self.config.features]
-        return torch.stack([mel if name == "mel" else self.mfcc(mel) for name in stacked], 1)
+            pictures = [mel, mel - mean]
+        else:
+            named = {"mel": ["mel"], "mfcc": ["mfcc"], "both": ["mel", "mfcc"]}
+            names = named[self.config.features]
+            pictures = [mel if name == "mel" else self.mfcc(mel) for name in names]
+        # Frame by frame, as they lie in memory.
+        return torch.stack([picture.transpose(1, 2) for picture in pictures], 1).transpose(2, 3)
 
     @torch.no_grad()
     def fit(self, waveforms: Iterable[Tensor]) -> None:
@@ -214,27 +232,36 @@ class Frontend(nn.Module):
         source = torch.minimum(torch.clamp(position, min=0), length - 1)
         return waveform.gather(1, start + source) * inside
 
-    def power(self, waveform: Tensor) -> Tensor:
-        """Power spectrum `(batch, frames, n_fft // 2 + 1)`, as it lies in memory."""
+    def squares(self, waveform: Tensor) -> Tensor:
+        """Of the spectrum's real and imaginary parts, `(batch, frames, n_fft // 2 + 1, 2)`."""
         n_fft = self.config.n_fft
         padded = nn.functional.pad(waveform, [n_fft // 2] * 2)
         frames = padded.unfold(1, n_fft, self.config.hop_length) * self.window
-        squares = torch.view_as_real(torch.fft.rfft(frames)).square_()  # in place: no new memory
+        return torch.view_as_real(torch.fft.rfft(frames)).square_()  # in place: no new memory
+
+    def power(self, waveform: Tensor) -> Tensor:
+        """Power spectrum `(batch, frames, n_fft // 2 + 1)`, as it lies in memory."""
+        squares = self.squares(waveform)
         return squares[..., 0] + squares[..., 1]
-
-    def mel_power(self, waveform: Tensor) -> Tensor:
-        """Mel power `(batch, frames, n_mels)` of waveforms that fill their window.
-
-        A few at a time, so that what lies between stays in the processor's cache.
-        """
-        return torch.cat([self.bands(self.power(few)) for few in torch.split(waveform, AT_ONCE)])
 
     def bands(self, power: Tensor) -> Tensor:
         """Mel power `(batch, frames, n_mels)` of a power spectrum."""
+        return self._filtered(power, self.filters, 1)
+
+    def mel_power(self, waveform: Tensor) -> Tensor:
+        """`bands(power(waveform))` of waveforms that fill their window, a few at a time.
+
+        So what lies between stays in the processor's cache; the filters add the squares.
+        """
+        few = torch.split(waveform, AT_ONCE)
+        return torch.cat([self._filtered(self.squares(w).flatten(2), self.paired, 2) for w in few])
+
+    def _filtered(self, values: Tensor, filters: Tensor, each: int) -> Tensor:
+        """Bands of spectra that hold `each` values a bin."""
         return torch.cat(
             [
-                nn.functional.linear(power[..., low:high], self.filters[band, low:high])
-                for band, low, high in self.reach
+                nn.functional.linear(values[..., low:high], filters[band, low:high])
+                for band, low, high in ((band, each * a, each * b) for band, a, b in self.reach)
             ],
             2,
         )
@@ -244,7 +271,7 @@ class Frontend(nn.Module):
         decibel = torch.clamp(bands.transpose(1, 2), min=AMIN).log10_().mul_(10)
         if self.config.mask:
             decibel = torch.where(counted[:, None], decibel, 10 * math.log10(AMIN))
-        decibel = decibel - decibel.amax((1, 2), keepdim=True)
+        decibel -= decibel.amax((1, 2), keepdim=True)
         return torch.clamp(decibel, min=-self.config.top_db)
 
     def mel(self, window: Tensor) -> Tensor:
@@ -254,7 +281,7 @@ class Frontend(nn.Module):
 
     def mfcc(self, mel: Tensor) -> Tensor:
         """All `n_mels` cepstral coefficients of `mel`, `(batch, n_mels, frames)`."""
-        return self.dct @ mel
+        return (mel.transpose(1, 2) @ self.dct.T).transpose(1, 2)
 
     def normalize(self, channels: Tensor) -> Tensor:
         """Zero mean and unit deviation, by the training part's rows or the clip's channels."""
