@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
@@ -301,6 +302,36 @@ def test_the_running_mean_is_kept_judged_and_resumed(ravdess: Path, tmp_path: Pa
     plain = EmotionModule(tiny())  # a run without a mean can start from one with it
     load_weights(best_of(tmp_path / "run"), plain)
     assert torch.equal(plain.network.state_dict()[name], judged)
+
+
+class _Killed(L.Callback):
+    """Ends a training before the epoch of this number, from 0."""
+
+    def __init__(self, before: int) -> None:
+        self.before = before
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.current_epoch == self.before:
+            raise RuntimeError("killed")
+
+
+@pytest.mark.parametrize("before", [2, 3])
+def test_fine_epochs_have_a_cycle_of_their_own_that_resumes(
+    before: int, ravdess: Path, tmp_path: Path
+) -> None:
+    """Stopped where the second cycle is to begin, and within it."""
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    config = tiny("train.epochs=4", "train.coarse_epochs=2", "train.lr=1e-3", "train.fine_lr=1e-4")
+    corpus = load_corpus(ravdess)
+    train(corpus, config, tmp_path / "whole", trainer_options=options)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(corpus, config, tmp_path / "run", trainer_options=options, watch=_Killed(before))
+    train(corpus, config, tmp_path / "run", trainer_options=options, resume=True)
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+    rows = list(csv.DictReader((tmp_path / "whole" / "history.csv").read_text().splitlines()))
+    rates = [float(row["lr"]) for row in rows]
+    assert rates[0] > rates[1]
+    assert rates[:2] == pytest.approx([10 * rate for rate in rates[2:]])
 
 
 def test_a_run_keeps_the_precision_of_the_machine_that_began_it(

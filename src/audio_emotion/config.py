@@ -129,6 +129,7 @@ class TrainConfig(_Section):
     patience: int = Field(20, ge=1)  # epochs without a better macro F1 before stopping
     batch_size: int = Field(8, ge=2)
     lr: float = Field(5e-4, gt=0, le=1)
+    fine_lr: float = Field(3e-4, gt=0, le=1)  # of the epochs after the coarse ones: their own cycle
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     warmup: float = Field(0.2, gt=0, lt=1)  # share of the steps of one-cycle that rise
     weight_decay: float = Field(0, ge=0)  # decoupled from the rate's gradient step, as AdamW

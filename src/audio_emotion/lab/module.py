@@ -132,11 +132,29 @@ class EmotionModule(L.LightningModule):
         optimizer = torch.optim.AdamW(groups, settings.lr, fused=not settings.gradient_clip)
         if settings.schedule == "constant":
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, settings.lr, total_steps=steps, pct_start=settings.warmup
-        )
+        epochs = settings.coarse_epochs or settings.epochs
+        schedule = self._cycle(optimizer, settings.lr, epochs)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_train_epoch_start(self) -> None:
+        """The first epoch at full size begins a cycle of its own; see `docs/notes`."""
+        settings = self.config.train
+        if settings.schedule == "constant" or not settings.coarse_epochs:
+            return
+        if self.current_epoch == settings.coarse_epochs:
+            [optimizer], [entry] = self.trainer.optimizers, self.trainer.lr_scheduler_configs
+            left = settings.epochs - settings.coarse_epochs
+            entry.scheduler = self._cycle(optimizer, settings.fine_lr, left)
+
+    def _cycle(
+        self, optimizer: torch.optim.Optimizer, lr: float, epochs: int
+    ) -> torch.optim.lr_scheduler.OneCycleLR:
+        """Up to `lr` and down again within so many epochs."""
+        settings = self.config.train
+        steps = int(self.trainer.estimated_stepping_batches) * epochs // settings.epochs
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, lr, total_steps=steps, pct_start=settings.warmup
+        )
 
     def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures of changed clips, and their frames that count."""
