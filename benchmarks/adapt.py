@@ -65,7 +65,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             init = default_model().with_suffix(ENDING)
-            train(corpus, config, folder / "run", init=init, parts=parts, trainer_options=OPTIONS)
+            train(corpus, config, folder / "run", init=[init], parts=parts, trainer_options=OPTIONS)
             export(folder / "run", folder / "adapted.onnx")
             before.append(right(model, corpus, parts))
             after.append(right(Classifier(folder / "adapted.onnx"), corpus, parts))

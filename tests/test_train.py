@@ -154,15 +154,26 @@ def test_a_run_can_start_from_the_weights_of_another(
 ) -> None:
     options = {"enable_progress_bar": False, "accelerator": "cpu"}
     config = tiny("train.epochs=1", "train.lr=1e-12")
-    train(load_corpus(ravdess), config, tmp_path / "run", init=finished, trainer_options=options)
+    train(load_corpus(ravdess), config, tmp_path / "run", init=[finished], trainer_options=options)
     before, after = weights(finished, "best"), weights(tmp_path / "run")
     for name in before:
         if "running" not in name and "tracked" not in name:
             torch.testing.assert_close(before[name], after[name], atol=1e-6, rtol=0)
     wider = tiny("network.width=0.1")
     with pytest.raises(TrainingError, match="of another network"):
-        train(load_corpus(ravdess), wider, tmp_path / "other", init=finished)
+        train(load_corpus(ravdess), wider, tmp_path / "other", init=[finished])
     assert not (tmp_path / "other").exists()
+
+
+def test_a_run_can_start_from_the_mean_of_several(finished: Path) -> None:
+    best, last = (finished / "checkpoints" / f"{name}.safetensors" for name in ("best", "last"))
+    module = EmotionModule(tiny())
+    begin_from([best, last, last], module)
+    found = module.network.state_dict()
+    for name, value in found.items():
+        one, other = (weights(finished, w)[f"network.{name}"].double() for w in ("best", "last"))
+        expected = ((one + 2 * other) / 3).to(value.dtype)
+        torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_weights_go_on_with_labels_of_ones_own(
@@ -173,7 +184,7 @@ def test_weights_go_on_with_labels_of_ones_own(
     options = {"enable_progress_bar": False, "accelerator": "cpu"}
     config = tiny("labels=happy,bored,sad", "train.class_weights=root", "train.epochs=1")
     corpus = load_corpus(ravdess, labels)
-    train(corpus, config, tmp_path / "run", init=finished, trainer_options=options)
+    train(corpus, config, tmp_path / "run", init=[finished], trainer_options=options)
     begun = checkpoints.load(tmp_path / "run" / "init.safetensors")["state_dict"]
     before = weights(finished, "best")
     for name in ("classifier.3.weight", "classifier.3.bias"):
@@ -193,7 +204,7 @@ def test_weights_go_on_with_labels_of_ones_own(
     mine = checkpoints.load(tmp_path / "mine.safetensors")["state_dict"]
     for init in (tmp_path / "mine.safetensors", best_of(tmp_path / "run")):
         again = EmotionModule(tiny())
-        begin_from(init, again)  # and back to the eight
+        begin_from([init], again)  # and back to the eight
         torch.testing.assert_close(
             again.network.state_dict()["classifier.3.bias"][[2, 3]],
             mine["network.classifier.3.bias"][[0, 2]].float(),

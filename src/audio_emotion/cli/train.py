@@ -22,9 +22,12 @@ def train(
     config: ConfigName = "source",
     set_: Overrides = [],  # noqa: B006  typer wants the default itself
     init: Annotated[
-        Path | None,
-        typer.Option(help="Start from a run's best weights, a checkpoint, or the word default."),
-    ] = None,
+        list[Path],
+        typer.Option(
+            help="Start from a run's best weights, a checkpoint, or the word default; given again, "
+            "from the mean of them all."
+        ),
+    ] = [],  # noqa: B006  typer wants the default itself
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the run's last whole epoch.")
     ] = False,
@@ -58,8 +61,8 @@ def train(
 
     labels = stored_config(out).labels if resume else settings.labels
     corpus = load_corpora(data, labels)
-    if init == Path(DEFAULT):
-        init = default_model().with_suffix(".safetensors")
+    shipped = default_model().with_suffix(".safetensors")
+    begun = [shipped if path == Path(DEFAULT) else path for path in init]
     options = {
         "devices": devices,
         "accelerator": accelerator,
@@ -67,5 +70,5 @@ def train(
         "num_nodes": num_nodes,
         "enable_progress_bar": sys.stderr.isatty(),
     }
-    best = training.train(corpus, settings, out, resume=resume, init=init, trainer_options=options)
+    best = training.train(corpus, settings, out, resume=resume, init=begun, trainer_options=options)
     typer.echo(f"best weights: {best}\nnext: audio-emotion export {out} --out model.onnx")

@@ -35,14 +35,25 @@ def best_of(run: Path) -> Path:
     return run / "checkpoints" / f"best{ENDING}"
 
 
-def begin_from(init: Path, module: EmotionModule) -> None:
-    """Put the weights of another run, or of an exported checkpoint, into a new `module`.
+def begin_from(inits: Sequence[Path], module: EmotionModule) -> None:
+    """Put the weights of other runs, or of exported checkpoints, into a new `module`.
 
-    Where the labels are others, rows of the last layer go by their names.
+    Of several it is their mean (Wortsman et al., 2022, arXiv:2203.05482), which only helps where
+    they began alike.  Where the labels are others, rows of the last layer go by their names.
 
     Raises:
         TrainingError: as `load_weights`.
     """
+    mean: dict[str, Tensor] = {}
+    for init in inits:
+        _begin_from_one(init, module)
+        for name, value in module.state_dict().items():
+            mean[name] = mean.get(name, 0) + value / len(inits)
+    fitting = {name: mean[name].to(value.dtype) for name, value in module.state_dict().items()}
+    module.load_state_dict(fitting)
+
+
+def _begin_from_one(init: Path, module: EmotionModule) -> None:
     if init.suffix != ENDING:
         load_weights(best_of(init), module, stored_config(init).labels)
         return

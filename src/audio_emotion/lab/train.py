@@ -53,7 +53,7 @@ def train(
     run: Path,
     *,
     resume: bool = False,
-    init: Path | None = None,
+    init: Sequence[Path] = (),
     parts: Sequence[str] | None = None,
     protocol: str | None = None,
     watch: L.Callback | None = None,
@@ -67,7 +67,7 @@ def train(
         config: every setting; with `resume`, the run's own is used instead.
         run: folder to make, or to go on with.
         resume: go on after the last whole epoch; the weights come out as if never interrupted.
-        init: another run of the same network, or an exported checkpoint, to start from.
+        init: other runs of the same network, or exported checkpoints, to start from the mean of.
         parts: of each clip: train, val, test, or nothing for one to leave out; else as the corpus
             states, or dealt at random.
         protocol: what the parts are, in words, for whoever reads the model's metadata.
