@@ -166,7 +166,7 @@ def main() -> None:
     """Measure, print and write `results.md`."""
     torch.set_num_threads(1)
     with torch.inference_mode(), tempfile.TemporaryDirectory() as name:
-        networks = [network_row(load_config(c), Path(name)) for c in ("source", "half", "voice")]
+        networks = [network_row(load_config(c), Path(name)) for c in ("source", "voice")]
         rows = [front_end_row(), *networks, small_row(Path(name)), spectrum_row(Path(name))]
     header = ["one thread", "ours", "against", "times as fast", "distance"]
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * 5, *rows]]

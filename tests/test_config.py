@@ -41,7 +41,7 @@ def test_overrides_of_every_type(override: str, value: object) -> None:
         ("train.lr=-1", r"train\.lr: .*greater than 0 \(got -1\)"),
         ("train.lr", "not of the form section.key=value"),
         ("frontend.hop_length=4096", "samples between frames would never be seen"),
-        ("train.coarse_epochs=40", "leave no epoch of 40 at full resolution"),
+        ("train.coarse_epochs=45", "leave no epoch of 45 at full resolution"),
         ("split.test=0.95", "leave nothing to train on"),
         ("train.class_weights=[1, 2]", "needs 8 positive numbers"),
         ("labels=bored,engaged", "'source' are for the eight emotions"),

@@ -44,11 +44,11 @@ def train(
 
       audio-emotion train --data RAVDESS --out runs/first
 
-      audio-emotion train --data RAVDESS --out runs/half --config half --set train.lr=1e-3
+      audio-emotion train --data RAVDESS --out runs/half --set network.width=0.5
 
       audio-emotion train --data RAVDESS --out runs/first --resume
 
-      audio-emotion train --data RAVDESS --out runs/fine --config fine --init runs/half
+      audio-emotion train --data RAVDESS --data CREMA-D --out runs/voice --config voice
 
       audio-emotion train --data MINE --out runs/mine --config adapt --init default
 
