@@ -78,7 +78,9 @@ def test_the_summary_is_of_the_folds(ravdess: Path, protocol: Protocol, out: Pat
     assert result["over_folds"]["accuracy"]["mean"] == pytest.approx(accuracy)
     assert result["scores"]["accuracy"]["value"] == pytest.approx(accuracy)
     assert "voices never heard in training; 1 of 3 folds" in result["protocol"]
-    assert "RAVDESS" in as_text(results)
+    assert f"accuracy {100 * accuracy:.2f} %" in as_text(results)
+    assert "over 1 fold\n" in as_text(results)
+    json.dumps(results, allow_nan=False)
     for text in (as_markdown(result), as_html(result)):
         for title in ("Folds", "Calibration", "By gender", "Most confident mistakes"):
             assert title in text
@@ -106,6 +108,10 @@ def test_interval_over_folds_is_students(count: int) -> None:
     low, high = stats.t.interval(0.95, count - 1, loc=np.mean(values), scale=stats.sem(values))
     assert found["mean"] - found["half_width"] == pytest.approx(low, rel=1e-3)
     assert found["mean"] + found["half_width"] == pytest.approx(high, rel=1e-3)
+
+
+def test_one_fold_has_no_interval() -> None:
+    assert over_folds([0.5]) == {"mean": 0.5, "deviation": None, "half_width": None}
 
 
 def row(truth: str, answer: str, speaker: str, confidence: float = 0.6) -> dict[str, object]:

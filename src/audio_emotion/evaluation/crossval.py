@@ -52,29 +52,34 @@ def summarize(
     return results
 
 
-def over_folds(values: Sequence[float]) -> dict[str, float]:
-    """Mean, standard deviation, and the half width of Student's 95 % interval of the mean."""
+def over_folds(values: Sequence[float]) -> dict[str, float | None]:
+    """Mean, standard deviation, and the half width of Student's 95 % interval of the mean.
+
+    One fold has no deviation.
+    """
     count = len(values)
-    deviation = float(np.std(values, ddof=1)) if count > 1 else float("nan")
-    quantile = STUDENT[min(count - 2, len(STUDENT) - 1)] if count > 1 else float("nan")
-    return {
-        "mean": float(np.mean(values)),
-        "deviation": deviation,
-        "half_width": quantile * deviation / count**0.5,
-    }
+    found: dict[str, float | None] = {"mean": float(np.mean(values))}
+    if count == 1:
+        return found | {"deviation": None, "half_width": None}
+    deviation = float(np.std(values, ddof=1))
+    quantile = STUDENT[min(count - 2, len(STUDENT) - 1)]
+    return found | {"deviation": deviation, "half_width": quantile * deviation / count**0.5}
 
 
 def as_text(results: Mapping[str, dict[str, Any]]) -> str:
     """A line for each corpus."""
     lines = []
     for name, result in results.items():
-        parts = [
-            f"{score} {100 * found['mean']:.2f} ± {100 * found['half_width']:.2f} %"
-            for score, found in result["over_folds"].items()
-        ]
-        lines.append(f"{name}: {', '.join(parts)} over {len(result['folds'])} folds")
+        parts = [f"{score} {_interval(**found)}" for score, found in result["over_folds"].items()]
+        count = len(result["folds"])
+        lines.append(f"{name}: {', '.join(parts)} over {count} fold{'s' * (count > 1)}")
         lines.append(f"  {result['protocol']}")
     return "\n".join(lines)
+
+
+def _interval(mean: float, deviation: float | None, half_width: float | None) -> str:
+    spread = "" if half_width is None else f" ± {100 * half_width:.2f}"
+    return f"{100 * mean:.2f}{spread} %"
 
 
 def _result(

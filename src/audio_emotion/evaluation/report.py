@@ -115,7 +115,7 @@ def _scores(result: Result) -> Section:
         [shown, _percent(scores[name]["value"]), _range(*scores[name]["interval"])]
         for name, shown in SCORE_NAMES.items()
     ]
-    if over:
+    if over and len(result["folds"]) > 1:
         header += ["mean over folds", "deviation", "95 % interval of the mean"]
         for row, name in zip(rows, SCORE_NAMES, strict=True):
             mean, half = over[name]["mean"], over[name]["half_width"]
