@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -20,7 +21,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from audio_emotion import Classifier
 from audio_emotion.config import Config, load_config
 from audio_emotion.corpora import load_corpus
-from audio_emotion.errors import CorpusError, TrainingError
+from audio_emotion.errors import CorpusError, StoppedError, TrainingError
 from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.lab import checkpoints
 from audio_emotion.lab.cache import SignalCache
@@ -313,6 +314,27 @@ def test_the_running_mean_is_kept_judged_and_resumed(ravdess: Path, tmp_path: Pa
     plain = EmotionModule(tiny())  # a run without a mean can start from one with it
     load_weights(best_of(tmp_path / "run"), plain)
     assert torch.equal(plain.network.state_dict()[name], judged)
+
+
+class _Swallowing(L.Callback):
+    """Presses Ctrl-C where what it raises is lost, as in a destructor."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+
+
+def test_an_interrupt_that_is_swallowed_ends_the_training_all_the_same(
+    ravdess: Path, tmp_path: Path
+) -> None:
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(StoppedError, match="--resume goes on"):
+        train(load_corpus(ravdess), tiny("train.epochs=3"), tmp_path / "run",
+              watch=_Swallowing(), trainer_options=options)  # fmt: skip
+    assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 2
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 class _Killed(L.Callback):

@@ -40,6 +40,7 @@ from .cache import SignalCache
 from .checkpoints import ENDING, SafetensorsIO
 from .data import Batch, Clips, ClipsModule, Item
 from .history import History
+from .interrupt import Interrupt
 from .module import EmotionModule
 from .run import begin_from, best_of, load_weights, save_weights, stored_config
 
@@ -102,10 +103,12 @@ def train(
     elif not last.exists():
         _fit_frontend(module, items, config, cache)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its advice is not ours
-    trainer = _trainer(run, config, watch, trainer_options or {})
+    interrupt = Interrupt()
+    callbacks = [interrupt, *([watch] if watch else [])]
+    trainer = _trainer(run, config, callbacks, trainer_options or {})
     clips = ClipsModule(items, config, cache)
     try:
-        with warnings.catch_warnings():
+        with interrupt.listening(), warnings.catch_warnings():
             for advice in ("does not have many workers", "isinstance.treespec", "is not empty"):
                 warnings.filterwarnings("ignore", message=f".*{advice}.*")
             trainer.fit(module, clips, ckpt_path=last if last.exists() else None)
@@ -270,7 +273,7 @@ def _checkpoint(run: Path, filename: str, monitor: str | None) -> ModelCheckpoin
 
 
 def _trainer(
-    run: Path, config: Config, watch: L.Callback | None, options: dict[str, Any]
+    run: Path, config: Config, further: Sequence[L.Callback], options: dict[str, Any]
 ) -> L.Trainer:
     patience = config.train.patience
     precision = config.train.precision
@@ -283,7 +286,7 @@ def _trainer(
             EarlyStopping("val_score", mode="max", patience=patience),
             _checkpoint(run, "best", "val_score"),
             _checkpoint(run, "last", None),  # after best, whose record it holds
-            *([watch] if watch else []),
+            *further,
         ],
         logger=TensorBoardLogger(run, name="", version="tensorboard"),
         plugins=[SafetensorsIO()],
