@@ -70,14 +70,17 @@ def as_text(results: Mapping[str, dict[str, Any]]) -> str:
     """A line for each corpus."""
     lines = []
     for name, result in results.items():
-        parts = [f"{score} {_interval(**found)}" for score, found in result["over_folds"].items()]
+        parts = [
+            f"{score} {_interval(found['mean'], found['half_width'])}"
+            for score, found in result["over_folds"].items()
+        ]
         count = len(result["folds"])
         lines.append(f"{name}: {', '.join(parts)} over {count} fold{'s' * (count > 1)}")
         lines.append(f"  {result['protocol']}")
     return "\n".join(lines)
 
 
-def _interval(mean: float, deviation: float | None, half_width: float | None) -> str:
+def _interval(mean: float, half_width: float | None) -> str:
     spread = "" if half_width is None else f" ± {100 * half_width:.2f}"
     return f"{100 * mean:.2f}{spread} %"
 
