@@ -42,7 +42,7 @@ def test_evidence_adds_up_to_what_the_recording_has_over_a_quiet_one(sample: Rec
         bands = frontend.bands(frontend.power(frontend.place(waveform, *extent)))
         counted = frontend.counted(bands, extent[1])
         lower = torch.clamp(frontend.decibel(bands, counted) - 40, min=-80)
-        logits = model.network(frontend.normal_stack(lower, counted), counted)
+        logits = model.network(frontend.normal_stack(lower, counted, frontend.lags(bands)), counted)
         before = (logits / model.temperature).softmax(1)[0]
     for label in found.labels:
         gained = found.probabilities[label] - before[classifier.labels.index(label)].item()
@@ -107,6 +107,18 @@ def test_a_tone_is_seen_at_its_hertz_and_its_second() -> None:
     assert loud.max() == pytest.approx(4.3, abs=0.05)
     widths = np.diff(hz_to_mel(found.hertz))
     np.testing.assert_allclose(widths, widths[0])
+
+
+def test_a_voice_is_seen_at_its_pitch() -> None:
+    """In the model's third picture, where it has one."""
+    classifier = Classifier()
+    time = np.arange(classifier.sampling_rate) / classifier.sampling_rate
+    voice = sum(np.sin(2 * np.pi * 180 * n * time + n * n) for n in range(1, 15)) / 15
+    found = seen(np.asarray(voice, np.float32), 0, classifier)
+    if "pitch" not in found.names:
+        pytest.skip("the shipped model has no picture of the pitch")
+    row = found.pictures[2].mean(1).argmax()
+    assert found.pitches[row] < 180 < found.pitches[row + 1]
 
 
 def test_a_model_without_its_training_has_no_gradients(tmp_path: Path, sample: Recording) -> None:

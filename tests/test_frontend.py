@@ -11,9 +11,12 @@ from audio_emotion import resample
 from audio_emotion.config import FrontendConfig, load_config
 from audio_emotion.lab.frontend import (
     AT_ONCE,
+    PITCHES,
     Frontend,
     dct_matrix,
     hz_to_mel,
+    lag_cosines,
+    likeness,
     mel_filters,
     mel_to_hz,
 )
@@ -149,7 +152,7 @@ def test_silence_and_a_single_sample_give_finite_pictures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("features", "channels"), [("mel", 1), ("mfcc", 1), ("both", 2), ("contrast", 2)]
+    ("features", "channels"), [("mel", 1), ("mfcc", 1), ("both", 2), ("contrast", 2), ("pitch", 3)]
 )
 def test_features_choose_the_channels(features: str, channels: int) -> None:
     config = CONFIG.model_copy(update={"features": features})
@@ -192,7 +195,7 @@ def test_masked_frames_are_zero_and_the_others_those_of_the_voice() -> None:
 
 
 def test_contrast_has_no_mean_over_the_voice_so_an_equaliser_changes_nothing() -> None:
-    frontend = Frontend(VOICE)
+    frontend = Frontend(VOICE.model_copy(update={"features": "contrast"}))
     bands = torch.rand(1, 50, VOICE.n_mels, generator=torch.manual_seed(0)) + 0.1
     length = torch.tensor([[49 * VOICE.hop_length]])
     gain = torch.linspace(0.5, 2, VOICE.n_mels)
@@ -209,3 +212,46 @@ def test_a_warped_bank_hears_another_pitch(semitones: float) -> None:
     power[64] = 1  # 1000 Hz
     band = (torch.from_numpy(mel_filters(16_000, 1024, 64, factor)) @ power).argmax().item()
     assert edges[band] <= 1000 * factor <= edges[band + 2]
+
+
+def harmonics(hertz: float, above: float = 0) -> torch.Tensor:
+    """A second of all harmonics below 4 kHz that lie above some frequency."""
+    time = torch.arange(VOICE.sampling_rate, dtype=torch.float64) / VOICE.sampling_rate
+    orders = [n for n in range(1, int(4000 // hertz)) if n * hertz > above]
+    return sum(torch.sin(2 * torch.pi * n * hertz * time + n * n) / n for n in orders).float()[None]
+
+
+def lags(waveform: torch.Tensor) -> torch.Tensor:
+    """Likeness of the frame in the middle at each lag."""
+    frontend = Frontend(VOICE)
+    return frontend.lags(frontend.mel_power(waveform))[0, :, 30]
+
+
+@pytest.mark.parametrize(
+    ("hertz", "above"),
+    [(80, 0), (125, 0), (210, 0), (440, 0), (650, 0), (125, 300), (210, 300)],
+)  # without what lies under 300 Hz, as a telephone carries it
+def test_a_voice_is_most_like_itself_a_period_later(hertz: float, above: float) -> None:
+    found = lags(harmonics(hertz, above)).argmax().item()
+    octaves = np.log2(np.geomspace(*PITCHES, VOICE.n_mels)[found] / hertz)
+    assert abs(octaves) < 0.05  # one lag, 0.054 octaves from the next
+
+
+def test_noise_is_like_itself_at_no_lag() -> None:
+    noise = torch.randn(1, VOICE.sampling_rate, generator=torch.manual_seed(0))
+    assert lags(noise).abs().max() < 0.15
+    assert lags(harmonics(125)).max() > 0.4
+
+
+def test_lags_do_not_depend_on_level() -> None:
+    voice = harmonics(125)
+    torch.testing.assert_close(lags(voice), lags(voice / 100), atol=1e-4, rtol=0)
+    assert lags(torch.zeros(1, VOICE.sampling_rate)).abs().max() == 0
+
+
+def test_a_warp_moves_the_pitch_along_the_lags() -> None:
+    power = Frontend(VOICE).power(harmonics(125))
+    octave = np.log2(PITCHES[1] / PITCHES[0]) / (VOICE.n_mels - 1)  # from one lag to the next
+    banks = [lag_cosines(16_000, 1024, VOICE.n_mels, 2 ** (warp * octave)) for warp in (0, 3)]
+    plain, warped = (likeness(power, torch.from_numpy(bank))[0, 30].argmax() for bank in banks)
+    assert warped - plain == 3

@@ -9,10 +9,12 @@ import torch
 from audio_emotion.config import AugmentConfig, load_config
 from audio_emotion.evaluation.conditions import condition
 from audio_emotion.lab import spectral
-from audio_emotion.lab.frontend import mel_filters
+from audio_emotion.lab.frontend import Frontend, mel_filters
 from audio_emotion.lab.spectral import EIGHT_BITS, TELEPHONE_TOP, SpectralAugment
+from conftest import voice
 
-FRONTEND = load_config("voice").frontend
+FRONTEND = load_config("voice", ["frontend.features=contrast"]).frontend
+PITCH = load_config("voice").frontend
 HOP_DUR = FRONTEND.hop_length / FRONTEND.sampling_rate
 
 
@@ -106,3 +108,39 @@ def test_each_clip_has_its_own_chances() -> None:
     power = torch.rand(1, 30, 513).expand(16, -1, -1)
     bands, _ = changed(power, torch.full((16,), 30))
     assert len({round(float(row.sum()), 3) for row in bands}) > 12
+
+
+def harmonics() -> torch.Tensor:
+    """Power of a second of 125 Hz with its harmonics."""
+    time = torch.arange(16_000) / 16_000
+    waves = [torch.sin(2 * torch.pi * 125 * n * time + n * n) for n in range(1, 25)]
+    return Frontend(PITCH).power(0.1 * sum(waves)[None])
+
+
+def test_without_a_change_lags_are_the_front_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    augment(monkeypatch, "none")
+    power = harmonics()
+    changed, _ = SpectralAugment(AugmentConfig(spectral_p=1), PITCH)(power, torch.tensor([63]))
+    expected = Frontend(PITCH).bands(power)
+    torch.testing.assert_close(changed, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("snr", [20, 10, 0])
+def test_noise_drowns_lags_as_it_does_on_the_waveform(
+    monkeypatch: pytest.MonkeyPatch, snr: float
+) -> None:
+    """White noise in a sentence, heard, against what the shortcut makes of the two apart."""
+    augment(monkeypatch, "none")
+    frontend, changed = Frontend(PITCH), SpectralAugment(AugmentConfig(spectral_p=1), PITCH)
+    spoken = torch.from_numpy(voice())[None]
+    noise = torch.randn(spoken.shape, generator=torch.manual_seed(0))
+    noise *= spoken.std() * 10 ** (-snr / 20)
+    clean, hiss, heard = (frontend.mel_power(w) for w in (spoken, noise, spoken + noise))
+    bands, added = clean[..., :64], hiss[..., :64]
+    lags, wanted = clean[..., 64:], heard[..., 64:]
+    got = changed.drown(lags, bands, bands + added)
+    peak = lags.amax(2, keepdim=True)
+    voiced = (lags == peak) & (peak > 0.35)
+    assert voiced.sum() > 20
+    assert got[voiced].mean().item() == pytest.approx(wanted[voiced].mean().item(), abs=0.06)
+    assert wanted[voiced].mean() < lags[voiced].mean() - 0.02

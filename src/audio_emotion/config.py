@@ -41,7 +41,8 @@ class FrontendConfig(_Section):
     n_mels: int = Field(128, ge=32, le=256)
     top_db: float = Field(80, gt=0, le=120)  # dB kept below the loudest cell
     # `contrast`: the mel bands, and again with each band's mean over the clip removed.
-    features: Literal["mel", "mfcc", "both", "contrast"] = "both"
+    # `pitch`: those, and how alike each frame is to itself some lag later, see `lag_cosines`.
+    features: Literal["mel", "mfcc", "both", "contrast", "pitch"] = "both"
     # Zero mean and unit deviation: of each row, by the training part's statistics, or of each
     # channel of each clip, by its own.
     normalization: Literal["corpus", "clip"] = "corpus"
@@ -54,7 +55,7 @@ class FrontendConfig(_Section):
     @property
     def channels(self) -> int:
         """Pictures stacked for the network."""
-        return 1 if self.features in {"mel", "mfcc"} else 2
+        return {"mel": 1, "mfcc": 1, "both": 2, "contrast": 2, "pitch": 3}[self.features]
 
     @model_validator(mode="after")
     def _mask_needs_an_end(self) -> Self:

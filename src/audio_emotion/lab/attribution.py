@@ -2,7 +2,8 @@
 
 Along a straight way from a spectrogram as quiet as occlusion leaves a cell to the real one, what
 each cell adds to a label's probability; the cells add up to what the one has over the other
-(Sundararajan et al., 2017, arXiv:1703.01365).  Finer than occlusion, a cell being a frame of a
+(Sundararajan et al., 2017, arXiv:1703.01365).  What a model hears of the pitch beside the
+spectrogram stays as it is.  Finer than occlusion, a cell being a frame of a
 band, but slower, and it needs the weights in PyTorch.
 """
 
@@ -67,7 +68,8 @@ def attribute(
         mel = frontend.decibel(bands, counted)
 
     def chances(mel: Tensor, counted: Tensor) -> Tensor:
-        logits = model.network(frontend.normal_stack(mel, counted), counted)
+        lags = frontend.lags(bands).expand(len(mel), -1, -1)
+        logits = model.network(frontend.normal_stack(mel, counted, lags), counted)
         return torch.softmax(logits / model.temperature, 1)
 
     with torch.no_grad():

@@ -30,6 +30,8 @@ AMIN = 1e-10  # power floor before the logarithm, as librosa's power_to_db
 TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effects.trim
 TRIM_HOP = 512
 EPSILON = 1e-5  # keeps the normalisation of a constant channel finite
+PITCHES = (65.0, 700.0)  # Hz, from men's speech to women's song
+HARMONICS = 3400.0  # Hz up to which a voice's harmonics are looked for, as a telephone carries them
 MIN_DEVIATION = 0.1  # dB; a row that silence holds at its floor is not blown up beyond it
 
 
@@ -63,6 +65,31 @@ def mel_filters(sampling_rate: int, n_fft: int, n_mels: int, warp: float = 1) ->
     triangles = np.maximum(0, np.minimum(rising, falling))
     weights: np.ndarray = (triangles * 2 * warp / (high - low)).astype(np.float32)
     return weights
+
+
+def lag_cosines(sampling_rate: int, n_fft: int, lags: int, warp: float = 1) -> np.ndarray:
+    """From the fourth root of a power spectrum to its autocorrelation, by one product.
+
+    A voice repeats itself after a period, so one of the lags, periods of `PITCHES` evenly spaced
+    in octaves, stands out whatever the microphone leaves of the lowest harmonics.  The root whitens
+    the spectrum (generalised autocorrelation, after Tolonen and Karjalainen, 2000).
+
+    Returns:
+        Weights `(n_fft // 2 + 1, lags + 1)`, float32, of which the last column is lag 0; zero from
+        `HARMONICS` on.
+    """
+    bins = warp * np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)[:, None]
+    pitches = np.geomspace(*PITCHES, lags)
+    periods = np.append(1 / pitches, 0)
+    taper = np.where(bins < HARMONICS, np.cos(np.pi / 2 * bins / HARMONICS) ** 2, 0)
+    weights: np.ndarray = (taper * np.cos(2 * np.pi * bins * periods)).astype(np.float32)
+    return weights
+
+
+def likeness(power: Tensor, cosines: Tensor) -> Tensor:
+    """Autocorrelation `(batch, frames, lags)` of power spectra, as a share of that at lag 0."""
+    lags = power.sqrt().sqrt() @ cosines
+    return lags[..., :-1] / torch.clamp(lags[..., -1:], min=AMIN)
 
 
 def dct_matrix(n: int) -> np.ndarray:
@@ -110,6 +137,7 @@ class Frontend(nn.Module):
             ("filters", torch.from_numpy(filters)),
             ("paired", torch.from_numpy(filters).repeat_interleave(2, 1)),
             ("dct", torch.from_numpy(dct_matrix(config.n_mels))),
+            ("cosines", self._lag_cosines()),
         ]:
             self.register_buffer(name, value, persistent=False)
         # Low bands see few bins: a group of bands is multiplied with the bins that it reaches only.
@@ -122,6 +150,7 @@ class Frontend(nn.Module):
         self.filters: Tensor
         self.paired: Tensor
         self.dct: Tensor
+        self.cosines: Tensor
         self.mean: Tensor
         self.deviation: Tensor
 
@@ -135,17 +164,22 @@ class Frontend(nn.Module):
     def pictures(self, bands: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised stack of mel power `(batch, frames, n_mels)` of `length` voiced samples."""
         counted = self.counted(bands, length)
-        return self.normal_stack(self.decibel(bands, counted), counted), counted
+        mel, lags = self.decibel(bands, counted), self.lags(bands)
+        return self.normal_stack(mel, counted, lags), counted
 
-    def normal_stack(self, mel: Tensor, counted: Tensor) -> Tensor:
+    def lags(self, bands: Tensor) -> Tensor:
+        """What of `bands` is no mel power, `(batch, n_mels or 0, frames)`."""
+        return bands[..., self.config.n_mels :].transpose(1, 2)
+
+    def normal_stack(self, mel: Tensor, counted: Tensor, lags: Tensor) -> Tensor:
         """What the network sees of mel dB `(batch, n_mels, frames)`: its stack, normalised."""
-        normal = self.normalize(self.stack(mel, counted))
+        normal = self.normalize(self.stack(mel, counted, lags))
         return normal * counted[:, None, None] if self.config.mask else normal
 
     def channels(self, bands: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """The stack before normalisation, dB and cepstral coefficients, and which frames count."""
         counted = self.counted(bands, length)
-        return self.stack(self.decibel(bands, counted), counted), counted
+        return self.stack(self.decibel(bands, counted), counted, self.lags(bands)), counted
 
     def counted(self, bands: Tensor, length: Tensor) -> Tensor:
         """Frames that statistics and averages look at, `(batch, frames)`: with `mask` those whose
@@ -161,12 +195,12 @@ class Frontend(nn.Module):
             self.config.window - outside
         )
 
-    def stack(self, mel: Tensor, counted: Tensor) -> Tensor:
+    def stack(self, mel: Tensor, counted: Tensor, lags: Tensor) -> Tensor:
         """The channels that the configuration names, of mel dB `(batch, n_mels, frames)`."""
-        if self.config.features == "contrast":
+        if self.config.features in {"contrast", "pitch"}:
             weight = counted[:, None].to(mel.dtype)
             mean = (mel * weight).sum(2, keepdim=True) / weight.sum(2, keepdim=True)
-            pictures = [mel, mel - mean]
+            pictures = [mel, mel - mean, lags][: self.config.channels]
         else:
             named = {"mel": ["mel"], "mfcc": ["mfcc"], "both": ["mel", "mfcc"]}
             names = named[self.config.features]
@@ -246,7 +280,7 @@ class Frontend(nn.Module):
 
     def bands(self, power: Tensor) -> Tensor:
         """Mel power `(batch, frames, n_mels)` of a power spectrum."""
-        return self._filtered(power, self.filters, 1)
+        return self._with_lags(self._filtered(power, self.filters, 1), power)
 
     def mel_power(self, waveform: Tensor) -> Tensor:
         """`bands(power(waveform))` of waveforms that fill their window, a few at a time.
@@ -254,7 +288,20 @@ class Frontend(nn.Module):
         So what lies between stays in the processor's cache; the filters add the squares.
         """
         few = torch.split(waveform, AT_ONCE)
+        if self.config.features == "pitch":
+            return torch.cat([self.bands(self.power(w)) for w in few])
         return torch.cat([self._filtered(self.squares(w).flatten(2), self.paired, 2) for w in few])
+
+    def _with_lags(self, bands: Tensor, power: Tensor) -> Tensor:
+        if self.config.features != "pitch":
+            return bands
+        return torch.cat([bands, likeness(power[..., : len(self.cosines)], self.cosines)], 2)
+
+    def _lag_cosines(self) -> Tensor:
+        """Of the bins that are looked at."""
+        config = self.config
+        cosines = lag_cosines(config.sampling_rate, config.n_fft, config.n_mels)
+        return torch.from_numpy(cosines[: cosines[:, -1].nonzero()[0][-1] + 1])
 
     def _filtered(self, values: Tensor, filters: Tensor, each: int) -> Tensor:
         """Bands of spectra that hold `each` values a bin."""
@@ -268,7 +315,8 @@ class Frontend(nn.Module):
 
     def decibel(self, bands: Tensor, counted: Tensor) -> Tensor:
         """dB below the clip's loudest cell, at most `top_db` below, `(batch, n_mels, frames)`."""
-        decibel = torch.clamp(bands.transpose(1, 2), min=AMIN).log10_().mul_(10)
+        mel_power = bands[..., : self.config.n_mels].transpose(1, 2)
+        decibel = torch.clamp(mel_power, min=AMIN).log10_().mul_(10)
         if self.config.mask:
             decibel = torch.where(counted[:, None], decibel, 10 * math.log10(AMIN))
         decibel -= decibel.amax((1, 2), keepdim=True)

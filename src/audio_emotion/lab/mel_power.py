@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import FrontendConfig
-from .frontend import mel_filters
+from .frontend import lag_cosines, likeness, mel_filters
 
 
 class MelPower(nn.Module):
@@ -42,6 +42,8 @@ class MelPower(nn.Module):
         _, first = np.unique(bins, return_index=True)
         filters = np.zeros((len(bins), config.n_mels), np.float32)  # a bin that comes twice counts
         filters[first] = mel_filters(config.sampling_rate, n, config.n_mels).T  # once
+        cosines = np.zeros((len(bins), config.n_mels + 1), np.float32)
+        cosines[first] = lag_cosines(config.sampling_rate, n, config.n_mels)
         for name, value in [
             ("window", torch.hann_window(n).numpy()),
             ("down", np.stack([np.cos(down), np.sin(down)], 1).reshape(-1, self.rows)),
@@ -49,6 +51,7 @@ class MelPower(nn.Module):
             ("turn_imaginary", np.sin(turn)),
             ("along", np.block([[np.cos(along), np.sin(along)], [-np.sin(along), np.cos(along)]])),
             ("filters", filters),
+            ("cosines", cosines),
         ]:
             self.register_buffer(name, torch.from_numpy(value.astype(np.float32)), persistent=False)
         self.window: Tensor
@@ -57,6 +60,7 @@ class MelPower(nn.Module):
         self.turn_imaginary: Tensor
         self.along: Tensor
         self.filters: Tensor
+        self.cosines: Tensor
 
     @staticmethod
     def fits(config: FrontendConfig) -> bool:
@@ -75,8 +79,12 @@ class MelPower(nn.Module):
             real * self.turn_imaginary + imaginary * self.turn_real,
         ]
         spectrum = torch.cat(turned, 3) @ self.along
-        power = spectrum[..., : self.columns].square() + spectrum[..., self.columns :].square()
-        return power.flatten(2) @ self.filters
+        squares = spectrum[..., : self.columns].square() + spectrum[..., self.columns :].square()
+        power = squares.flatten(2)
+        bands = power @ self.filters
+        if self.config.features != "pitch":
+            return bands
+        return torch.cat([bands, likeness(power, self.cosines)], 2)
 
     def frames(self, waveform: Tensor) -> Tensor:
         """Overlapping frames, zeros beyond both ends, `(batch, frames, n_fft)`."""

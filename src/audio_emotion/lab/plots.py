@@ -56,10 +56,13 @@ def draw_explanation(
     wave.plot(np.arange(len(signal)) / sampling_rate, signal, linewidth=0.5, color="#2f6fde")
     wave.set(ylabel="waveform", title=explanation.sentence(), xlim=(0, len(signal) / sampling_rate))
     for axes, name, values in zip(rest, picture.names, picture.pictures, strict=False):
-        rows = np.arange(len(values) + 1.0) if name == "MFCC" else picture.hertz
+        special = {"MFCC": np.arange(len(values) + 1.0), "pitch": picture.pitches}
+        rows = special.get(name, picture.hertz)
         drawn = axes.pcolormesh(picture.times, rows, values, cmap="magma")
         if name == "MFCC":
             axes.set(ylabel="coefficient")
+        elif name == "pitch":
+            axes.set(ylabel="Hz", yscale="log")
         else:
             _mel_axis(axes)
         axes.set(title=f"{name}, as the network sees it")

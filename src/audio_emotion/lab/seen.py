@@ -12,13 +12,14 @@ import torch
 from ..audio import Signal
 from ..classifier import Classifier
 from ..config import Config, FrontendConfig
-from .frontend import Frontend, hz_to_mel, mel_to_hz
+from .frontend import PITCHES, Frontend, hz_to_mel, mel_to_hz
 
 NAMES = {
     "mel": ("mel",),
     "mfcc": ("MFCC",),
     "both": ("mel", "MFCC"),
     "contrast": ("mel", "mel less each band's mean"),
+    "pitch": ("mel", "mel less each band's mean", "pitch"),
 }
 
 
@@ -30,6 +31,7 @@ class Seen:
     pictures: npt.NDArray[np.float32]  # (channels, n_mels, frames), in deviations from the mean
     times: npt.NDArray[np.float64]  # (frames + 1,) edges in seconds of the recording
     hertz: npt.NDArray[np.float64]  # (n_mels + 1,) edges of a mel channel's rows
+    pitches: npt.NDArray[np.float64]  # (n_mels + 1,) the same of a pitch channel's
 
 
 def config_of(classifier: Classifier) -> Config:
@@ -57,7 +59,8 @@ def seen(voice: Signal, start: int, classifier: Classifier) -> Seen:
         first, length = (int(edge) for edge in frontend.extent(waveform))
         pictures, _ = frontend(waveform)
     times = frame_edges(config, start + first, length, pictures.shape[3])
-    return Seen(NAMES[config.features], pictures[0].numpy(), times, band_edges(config))
+    edges = band_edges(config), pitch_edges(config)
+    return Seen(NAMES[config.features], pictures[0].numpy(), times, *edges)
 
 
 def frame_edges(
@@ -74,3 +77,11 @@ def band_edges(config: FrontendConfig) -> npt.NDArray[np.float64]:
     """Edges of the mel bands in Hz, half-way on the mel scale between their centres."""
     top = hz_to_mel(np.array(config.sampling_rate / 2)).item()
     return mel_to_hz((np.arange(config.n_mels + 1) + 0.5) * top / (config.n_mels + 1))
+
+
+def pitch_edges(config: FrontendConfig) -> npt.NDArray[np.float64]:
+    """Edges of the lags in Hz, half-way in octaves between them."""
+    low, high = PITCHES
+    lag = (np.arange(config.n_mels + 1) - 0.5) / (config.n_mels - 1)
+    edges: npt.NDArray[np.float64] = low * (high / low) ** lag
+    return edges

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import AugmentConfig, FrontendConfig
-from .frontend import hz_to_mel, mel_filters, mel_to_hz
+from .frontend import AMIN, HARMONICS, hz_to_mel, lag_cosines, likeness, mel_filters, mel_to_hz
 
 WARPS = 25  # banks kept, evenly spaced in semitones
 ECHO_FRAMES = 60
@@ -27,9 +27,9 @@ CURVES = 4  # cosines that an equaliser is the sum of
 TELEPHONE = (300.0, 3400.0)  # Hz
 TELEPHONE_TOP = 4000.0  # Hz, half of its sampling rate
 EIGHT_BITS = (20.0, 40.0)  # dB, a frame over the rounding of its companded samples
+CHANCE = 0.02  # deviation of a lag of noise
 HIGHEST_SNR = 50.0  # dB; noise at that is as good as none
-FLUCTUATION = 2.0  # shape of the gamma distribution of a band's power over time
-SHARES = {"warp": 0.8, "tempo": 0.7, "echo": 0.25, "curve": 0.7, "telephone": 0.25, "low": 0.1,
+SHARES = {"warp": 0.8, "tempo": 0.7, "echo": 0.25, "curve": 0.7, "telephone": 0.4, "low": 0.2,
           "noise": 0.7}  # of the clips, times `spectral_p`  # fmt: skip
 
 
@@ -47,36 +47,65 @@ class SpectralAugment(nn.Module):
         self.hop_dur = frontend.hop_length / frontend.sampling_rate
         rate, n_mels = frontend.sampling_rate, frontend.n_mels
         most = config.warp_semitones
-        banks = [
-            torch.from_numpy(mel_filters(rate, frontend.n_fft, n_mels, 2 ** (semitones / 12))).T
-            for semitones in torch.linspace(-most, most, WARPS).tolist()
-        ]
+        warps = [2 ** (semitones / 12) for semitones in np.linspace(-most, most, WARPS)]
+        banks = [mel_filters(rate, frontend.n_fft, n_mels, warp).T for warp in warps]
+        self.lags = n_mels if frontend.features == "pitch" else 0
+        cosines = np.stack([lag_cosines(rate, frontend.n_fft, self.lags, warp) for warp in warps])
+        reach = np.flatnonzero(cosines[..., -1].any(0))[-1] + 1
         top = hz_to_mel(torch.tensor(rate / 2).numpy()).item()
         centres = mel_to_hz(torch.linspace(0, top, n_mels + 2).numpy())[1:-1]
-        self.register_buffer("banks", torch.stack(banks), persistent=False)  # (warps, bins, n_mels)
+        # (warps, bins, n_mels), and (warps, bins up to the last harmonic, lags and none)
+        self.register_buffer("banks", torch.from_numpy(np.stack(banks)), persistent=False)
+        self.register_buffer("cosines", torch.from_numpy(cosines[:, :reach]), persistent=False)
         self.register_buffer("centres", torch.from_numpy(centres).float(), persistent=False)
         widths = np.gradient(centres)  # Hz
         self.register_buffer("widths", torch.from_numpy(widths).float(), persistent=False)
+        hearing = widths * np.cos(np.pi / 2 * np.minimum(centres / HARMONICS, 1)) ** 2
+        self.register_buffer("hearing", torch.from_numpy(hearing).float(), persistent=False)
         self.banks: Tensor
+        self.cosines: Tensor
         self.centres: Tensor
         self.widths: Tensor
+        self.hearing: Tensor
 
     def forward(self, power: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Power `(batch, frames, bins)`, of which `(batch,)` are the voice's, to mel power.
 
         Returns:
-            Mel power `(batch, frames, n_mels)`, and how many frames of each are the voice's.
+            What `Frontend.bands` gives, `(batch, frames, n_mels)` or with as many lags behind, and
+            how many frames of each are the voice's.
         """
         bands, frames = self.tempo(self.warp(power), frames)
+        bands, lags = bands[..., : len(self.centres)], bands[..., len(self.centres) :]
         voice = torch.arange(bands.shape[1], device=bands.device)[None] < frames[:, None]
-        bands = self.equalize(self.echo(bands * voice[..., None]))
-        return self.line(self.noise(bands * voice[..., None], frames)), frames
+        bands = self.equalize(self.echo(bands * voice[..., None])) * voice[..., None]
+        noisy = self.noise(bands, frames)
+        if self.lags:
+            lags = self.drown(lags, bands, noisy)
+        return torch.cat([self.line(noisy), lags], 2), frames
+
+    def drown(self, lags: Tensor, bands: Tensor, noisy: Tensor) -> Tensor:
+        """Lags stand out less where noise fills the gaps between harmonics, and differ by chance.
+
+        Each band counts as `likeness` hears it, by the square of what of its power is the voice's:
+        so do clips with white noise (`tests/test_spectral.py`).  What echo and equaliser do to lags
+        is left out.
+        """
+        heard = self.hearing * torch.clamp(noisy, min=AMIN).pow(0.25)
+        share = (bands / torch.clamp(noisy, min=AMIN)).square()
+        kept = ((heard * share).sum(2) / heard.sum(2))[..., None]
+        return torch.lerp(CHANCE * torch.randn_like(lags), lags, kept)
 
     def warp(self, power: Tensor) -> Tensor:
         """Mel power by a bank drawn for each clip, `(batch, frames, n_mels)`."""
         drawn = torch.randint(WARPS, (len(power),))
         drawn[~self._struck("warp", len(power))] = WARPS // 2
-        return torch.bmm(power, self.banks[drawn.to(power.device)])
+        drawn = drawn.to(power.device)
+        bands = torch.bmm(power, self.banks[drawn])
+        if not self.lags:
+            return bands
+        low = power[..., : self.cosines.shape[1]]
+        return torch.cat([bands, likeness(low, self.cosines[drawn])], 2)
 
     def tempo(self, bands: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Time scaled by linear interpolation between frames; the batch grows with its longest."""
@@ -94,16 +123,20 @@ class SpectralAugment(nn.Module):
 
     def echo(self, bands: Tensor) -> Tensor:
         """Each band's power followed by a tail that falls by 60 dB in a random time."""
-        batch, frames = bands.shape[:2]
+        struck = self._struck("echo", len(bands)).nonzero()[:, 0]
+        if not len(struck):  # an empty batch has no transform
+            return bands
+        batch, frames = len(struck), bands.shape[1]
         fall = _uniform(batch, 0.15, self.config.reverb_dur)
-        loudness = _uniform(batch, 0.05, 0.5) * self._struck("echo", batch)
         time = torch.arange(ECHO_FRAMES) * self.hop_dur
+        loudness = _uniform(batch, 0.05, 0.5)
         tail = loudness[:, None] * torch.exp(-math.log(1e6) * time / fall[:, None])
         tail[:, 0] = 1
         size = frames + ECHO_FRAMES
         spectrum = torch.fft.rfft(tail.to(bands.device), size, 1)[..., None]
-        heard = torch.fft.irfft(torch.fft.rfft(bands, size, 1) * spectrum, size, 1)
-        return torch.clamp(heard[:, :frames], min=0)
+        struck = struck.to(bands.device)
+        heard = torch.fft.irfft(torch.fft.rfft(bands[struck], size, 1) * spectrum, size, 1)
+        return bands.index_copy(0, struck, torch.clamp(heard[:, :frames], min=0))
 
     def equalize(self, bands: Tensor) -> Tensor:
         """Bands weighed by a smooth curve."""
@@ -119,15 +152,18 @@ class SpectralAugment(nn.Module):
 
     def noise(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Noise of a random colour, `least_snr` dB below the voice or further."""
-        batch, _, n_mels = bands.shape
-        mean = bands.sum((1, 2)) / (frames * n_mels)
-        snr = _uniform(batch, self.config.least_snr, HIGHEST_SNR)
-        level = 10 ** (-snr / 10) * self._struck("noise", batch)
+        struck = self._struck("noise", len(bands)).nonzero()[:, 0]
+        batch, n_mels = len(struck), bands.shape[2]
         colour = torch.exp(_uniform(batch, -2.4, 2.4)[:, None] * torch.linspace(-1, 1, n_mels))
-        shape = torch.full(bands.shape, FLUCTUATION)
-        fluctuation = torch._standard_gamma(shape) / FLUCTUATION
-        noise = (level[:, None] * colour)[:, None] * fluctuation
-        return bands + mean[:, None, None] * noise.to(bands.device)
+        level = 10 ** (-_uniform(batch, self.config.least_snr, HIGHEST_SNR) / 10)
+        density = (level[:, None] * colour).to(bands.device)
+        struck = struck.to(bands.device)
+        voice = bands[struck]
+        mean = voice.sum((1, 2)) / (frames[struck] * n_mels)
+        fluctuation = torch.empty_like(voice).exponential_()
+        fluctuation += torch.empty_like(voice).exponential_()  # the sum of two: a gamma of shape 2
+        noise = (mean[:, None] * density / 2)[:, None] * fluctuation
+        return bands.index_copy(0, struck, voice + noise)
 
     def line(self, bands: Tensor) -> Tensor:
         """A telephone's band with the noise of its eight bits, which follows the voice; a low-pass.
