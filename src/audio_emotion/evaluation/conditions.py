@@ -50,6 +50,8 @@ def mp3(signal: Signal, sampling_rate: int, _: np.random.Generator) -> tuple[Sig
     with av.open(file, "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=MP3_SAMPLING_RATE, layout="mono")
         stream.bit_rate = MP3_RATE
+        # Bits saved for later frames, which decoders of a beginning complain of.
+        stream.codec_context.options = {"reservoir": "0"}
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate = MP3_SAMPLING_RATE
         frame.time_base = Fraction(1, MP3_SAMPLING_RATE)
