@@ -229,8 +229,8 @@ def lags(waveform: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("hertz", "above"),
-    [(80, 0), (125, 0), (210, 0), (440, 0), (650, 0), (125, 300), (210, 300)],
-)  # without what lies under 300 Hz, as a telephone carries it
+    [(100, 0), (125, 0), (210, 0), (440, 0), (650, 0), (125, 300), (210, 300)],
+)  # without what lies under 300 Hz: as a telephone carries it
 def test_a_voice_is_most_like_itself_a_period_later(hertz: float, above: float) -> None:
     found = lags(harmonics(hertz, above)).argmax().item()
     octaves = np.log2(np.geomspace(*PITCHES, VOICE.n_mels)[found] / hertz)

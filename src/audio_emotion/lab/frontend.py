@@ -31,7 +31,7 @@ TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effe
 TRIM_HOP = 512
 EPSILON = 1e-5  # keeps the normalisation of a constant channel finite
 PITCHES = (65.0, 700.0)  # Hz, from men's speech to women's song
-HARMONICS = 3400.0  # Hz up to which a voice's harmonics are looked for, as a telephone carries them
+HARMONICS = (300.0, 3400.0)  # Hz between which a voice's are looked for, what a telephone carries
 MIN_DEVIATION = 0.1  # dB; a row that silence holds at its floor is not blown up beyond it
 
 
@@ -71,19 +71,26 @@ def lag_cosines(sampling_rate: int, n_fft: int, lags: int, warp: float = 1) -> n
     """From the fourth root of a power spectrum to its autocorrelation, by one product.
 
     A voice repeats itself after a period, so one of the lags, periods of `PITCHES` evenly spaced
-    in octaves, stands out whatever the microphone leaves of the lowest harmonics.  The root whitens
-    the spectrum (generalised autocorrelation, after Tolonen and Karjalainen, 2000).
+    in octaves, stands out.  The root whitens the spectrum (generalised autocorrelation, after
+    Tolonen and Karjalainen, 2000), and what a telephone leaves out has no part in it.
 
     Returns:
-        Weights `(n_fft // 2 + 1, lags + 1)`, float32, of which the last column is lag 0; zero from
-        `HARMONICS` on.
+        Weights `(n_fft // 2 + 1, lags + 1)`, float32, of which the last column is lag 0; zero
+        outside `HARMONICS`.
     """
     bins = warp * np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)[:, None]
     pitches = np.geomspace(*PITCHES, lags)
     periods = np.append(1 / pitches, 0)
-    taper = np.where(bins < HARMONICS, np.cos(np.pi / 2 * bins / HARMONICS) ** 2, 0)
+    taper = harmonic_weight(bins)
     weights: np.ndarray = (taper * np.cos(2 * np.pi * bins * periods)).astype(np.float32)
     return weights
+
+
+def harmonic_weight(hertz: np.ndarray) -> np.ndarray:
+    """How much a frequency counts for the lags: one at the lowest of `HARMONICS`, zero outside."""
+    low, high = HARMONICS
+    inside = (hertz >= low) & (hertz < high)
+    return np.where(inside, np.cos(np.pi / 2 * (hertz - low) / (high - low)) ** 2, 0)
 
 
 def likeness(power: Tensor, cosines: Tensor) -> Tensor:

@@ -19,7 +19,15 @@ import torch
 from torch import Tensor, nn
 
 from ..config import AugmentConfig, FrontendConfig
-from .frontend import AMIN, HARMONICS, hz_to_mel, lag_cosines, likeness, mel_filters, mel_to_hz
+from .frontend import (
+    AMIN,
+    harmonic_weight,
+    hz_to_mel,
+    lag_cosines,
+    likeness,
+    mel_filters,
+    mel_to_hz,
+)
 
 WARPS = 25  # banks kept, evenly spaced in semitones
 ECHO_FRAMES = 60
@@ -27,7 +35,7 @@ CURVES = 4  # cosines that an equaliser is the sum of
 TELEPHONE = (300.0, 3400.0)  # Hz
 TELEPHONE_TOP = 4000.0  # Hz, half of its sampling rate
 EIGHT_BITS = (20.0, 40.0)  # dB, a frame over the rounding of its companded samples
-CHANCE = 0.02  # deviation of a lag of noise
+CHANCE = 0.02  # deviation of a lag that noise has drowned
 HIGHEST_SNR = 50.0  # dB; noise at that is as good as none
 SHARES = {"warp": 0.8, "tempo": 0.7, "echo": 0.25, "curve": 0.7, "telephone": 0.4, "low": 0.2,
           "noise": 0.7}  # of the clips, times `spectral_p`  # fmt: skip
@@ -60,7 +68,7 @@ class SpectralAugment(nn.Module):
         self.register_buffer("centres", torch.from_numpy(centres).float(), persistent=False)
         widths = np.gradient(centres)  # Hz
         self.register_buffer("widths", torch.from_numpy(widths).float(), persistent=False)
-        hearing = widths * np.cos(np.pi / 2 * np.minimum(centres / HARMONICS, 1)) ** 2
+        hearing = widths * harmonic_weight(centres)
         self.register_buffer("hearing", torch.from_numpy(hearing).float(), persistent=False)
         self.banks: Tensor
         self.cosines: Tensor
