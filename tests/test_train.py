@@ -29,9 +29,15 @@ from audio_emotion.lab.data import Batch, EpochSampler, Item
 from audio_emotion.lab.export import export, export_weights, load_model
 from audio_emotion.lab.history import COLUMNS
 from audio_emotion.lab.module import EmotionModule
-from audio_emotion.lab.run import begin_from, best_of, load_weights, stored_config
+from audio_emotion.lab.run import (
+    begin_from,
+    best_of,
+    load_weights,
+    save_weights,
+    stored_config,
+)
 from audio_emotion.lab.train import class_weights, computes_bf16, train
-from conftest import RATE
+from conftest import RATE, voice
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -175,6 +181,22 @@ def test_a_run_can_start_from_the_mean_of_several(finished: Path) -> None:
         one, other = (weights(finished, w)[f"network.{name}"].double() for w in ("best", "last"))
         expected = ((one + 2 * other) / 3).to(value.dtype)
         torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_weights_go_on_with_a_picture_of_the_pitch(tmp_path: Path) -> None:
+    """At first they answer as if it were not there."""
+    torch.manual_seed(0)
+    before, after = (
+        EmotionModule(load_config("voice", [f"frontend.features={features}", "network.width=0.25"]))
+        for features in ("contrast", "pitch")
+    )
+    before.frontend.deviation.uniform_(1, 9)
+    after.frontend.deviation.fill_(5)  # of the pitch, which nobody has told yet
+    save_weights(before, tmp_path / "before.safetensors")
+    begin_from([tmp_path / "before.safetensors"], after)
+    clip = torch.from_numpy(voice())[None]
+    torch.testing.assert_close(before.eval().logits(clip), after.eval().logits(clip))
+    assert after.frontend.deviation[2].eq(5).all()
 
 
 def test_weights_go_on_with_labels_of_ones_own(

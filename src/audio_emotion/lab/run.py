@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 import yaml
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from .checkpoints import ENDING, load, save
 from .module import EmotionModule
 
 HEAD = "classifier."  # where the last layer's names begin, in every network
+STEM = "stem.0.weight"  # of `VoiceResNet`, which sees the pictures
 
 
 def stored_config(run: Path) -> Config:
@@ -39,7 +41,8 @@ def begin_from(inits: Sequence[Path], module: EmotionModule) -> None:
     """Put the weights of other runs, or of exported checkpoints, into a new `module`.
 
     Of several it is their mean (Wortsman et al., 2022, arXiv:2203.05482), which only helps where
-    they began alike.  Where the labels are others, rows of the last layer go by their names.
+    they began alike.  Where the labels are others, rows of the last layer go by their names.  A
+    picture of the pitch that the weights did not see is one more picture, of no weight yet.
 
     Raises:
         TrainingError: as `load_weights`.
@@ -88,9 +91,15 @@ def load_weights(
         }
         if labels is not None and tuple(labels) != module.config.labels:
             judged |= _rows(judged, module, labels)
+        frontend = {name: weights[f"frontend.{name}"] for name in ("mean", "deviation")}
+        sees_pitch = module.config.frontend.features == "pitch"
+        if labels is not None and sees_pitch and STEM in judged:
+            stem = torch.zeros_like(module.judged.state_dict()[STEM])
+            judged[STEM] = _widened(judged[STEM], stem, 1)
+            own = module.frontend.state_dict()
+            frontend = {name: _widened(value, own[name], 0) for name, value in frontend.items()}
         module.network.load_state_dict(judged)
         module.judged.load_state_dict(judged)
-        frontend = {name: weights[f"frontend.{name}"] for name in ("mean", "deviation")}
         module.frontend.load_state_dict(frontend)
     except (KeyError, RuntimeError, IndexError) as error:
         raise TrainingError(f"the weights in {checkpoint} are of another network") from error
@@ -101,6 +110,13 @@ def save_weights(module: EmotionModule, path: Path) -> None:
     parts = {"network": module.judged, "frontend": module.frontend}
     state = {f"{p}.{name}": v for p, part in parts.items() for name, v in part.state_dict().items()}
     save({"state_dict": state, "labels": list(module.config.labels)}, path)
+
+
+def _widened(old: Tensor, new: Tensor, axis: int) -> Tensor:
+    """`new` with its first pictures, along `axis`, as `old` has them."""
+    widened = new.clone()
+    widened.narrow(axis, 0, old.shape[axis]).copy_(old)
+    return widened
 
 
 def _rows(

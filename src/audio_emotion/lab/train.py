@@ -91,8 +91,10 @@ def train(
     data = _describe(corpus, items, protocol or _dealt(config))
     torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
-    if init and not resume:
-        begin_from(init, module)  # before a folder is made: the weights may not fit
+    if init and not resume:  # before a folder is made: the weights may not fit
+        if config.frontend.features == "pitch":  # a picture that they may not have seen
+            _fit_frontend(module, items, config, cache)
+        begin_from(init, module)
     if getattr(rank_zero_only, "rank", 0) == 0:  # further processes find the run made
         _check_run(run, data, resume)
         if not resume:
