@@ -109,18 +109,6 @@ def test_a_tone_is_seen_at_its_hertz_and_its_second() -> None:
     np.testing.assert_allclose(widths, widths[0])
 
 
-def test_a_voice_is_seen_at_its_pitch() -> None:
-    """In the model's third picture, where it has one."""
-    classifier = Classifier()
-    time = np.arange(classifier.sampling_rate) / classifier.sampling_rate
-    voice = sum(np.sin(2 * np.pi * 180 * n * time + n * n) for n in range(1, 15)) / 15
-    found = seen(np.asarray(voice, np.float32), 0, classifier)
-    if "pitch" not in found.names:
-        pytest.skip("the shipped model has no picture of the pitch")
-    row = found.pictures[2].mean(1).argmax()
-    assert found.pitches[row] < 180 < found.pitches[row + 1]
-
-
 def test_a_model_without_its_training_has_no_gradients(tmp_path: Path, sample: Recording) -> None:
     copy = shutil.copy(default_model(), tmp_path / "mine.onnx")
     with pytest.raises(ModelError, match=r"mine\.onnx holds no gradients.*--run"):

@@ -15,6 +15,7 @@ from audio_emotion import EMOTIONS, Classifier, resample
 from audio_emotion.config import load_config
 from audio_emotion.corpora import load_corpus
 from audio_emotion.errors import AudioError, ModelError, TrainingError
+from audio_emotion.lab.attribution import attribute
 from audio_emotion.lab.export import (
     export,
     export_weights,
@@ -23,7 +24,9 @@ from audio_emotion.lab.export import (
     round_weights,
 )
 from audio_emotion.lab.module import EmotionModule
+from audio_emotion.lab.plots import draw_explanation
 from audio_emotion.lab.run import load_weights, stored_config
+from audio_emotion.lab.seen import seen
 from audio_emotion.lab.train import train
 from conftest import RATE, voice
 from test_train import pytestmark as pytestmark
@@ -115,6 +118,25 @@ def test_the_small_network_is_the_same_in_onnx_whatever_the_batch(
         with torch.inference_mode():
             expected = reference(torch.from_numpy(batch.copy()))[0]
         np.testing.assert_allclose(classifier._run(batch)[0], expected, atol=AGREEMENT)
+
+
+def test_a_voice_is_seen_and_explained_at_its_pitch(voice_run: Path, tmp_path: Path) -> None:
+    export(voice_run, tmp_path / "model.onnx", "fp32")
+    classifier = Classifier(tmp_path / "model.onnx")
+    rate = classifier.sampling_rate
+    time = np.arange(rate) / rate
+    waves = [np.sin(2 * np.pi * 180 * n * time + n * n) for n in range(1, 15)]
+    signal = np.sum(waves, 0, dtype=np.float32) / 15
+    found = seen(signal, 0, classifier)
+    frontend = load_model(voice_run).frontend
+    normal = torch.from_numpy(found.pictures[found.names.index("pitch")])
+    row = (normal * frontend.deviation[2] + frontend.mean[2]).mean(1).argmax()
+    assert found.pitches[row] < 180 < found.pitches[row + 1]
+    explanation = attribute(signal, rate, classifier, voice_run, steps=2)
+    told = dict(zip(classifier.labels, classifier.windows(signal[None])[0], strict=True))
+    assert explanation.probabilities == pytest.approx(told, abs=1e-3)
+    draw_explanation(signal, rate, explanation, classifier, tmp_path / "why.png")
+    assert (tmp_path / "why.png").exists()
 
 
 def test_temperature_and_threshold_travel_with_the_model(voice_run: Path, tmp_path: Path) -> None:
