@@ -131,7 +131,7 @@ class SpectralAugment(nn.Module):
 
     def echo(self, bands: Tensor) -> Tensor:
         """Each band's power followed by a tail that falls by 60 dB in a random time."""
-        struck = self._struck("echo", len(bands)).nonzero()[:, 0]
+        struck = self._drawn("echo", len(bands))
         if not len(struck):  # an empty batch has no transform
             return bands
         batch, frames = len(struck), bands.shape[1]
@@ -160,7 +160,7 @@ class SpectralAugment(nn.Module):
 
     def noise(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Noise of a random colour, `least_snr` dB below the voice or further."""
-        struck = self._struck("noise", len(bands)).nonzero()[:, 0]
+        struck = self._drawn("noise", len(bands))
         batch, n_mels = len(struck), bands.shape[2]
         colour = torch.exp(_uniform(batch, -2.4, 2.4)[:, None] * torch.linspace(-1, 1, n_mels))
         level = 10 ** (-_uniform(batch, self.config.least_snr, HIGHEST_SNR) / 10)
@@ -182,14 +182,19 @@ class SpectralAugment(nn.Module):
         below = centres <= _uniform(batch, 3500, 7500)[:, None].to(bands.device)
         kept = below | ~self._struck("low", batch)[:, None].to(bands.device)
         bands = bands * kept[:, None]
-        called = self._struck("telephone", batch).nonzero()[:, 0].to(bands.device)
+        called = self._drawn("telephone", batch).to(bands.device)
         band = bands[called] * ((centres >= TELEPHONE[0]) & (centres <= TELEPHONE[1]))
         density = (band * self.widths).sum(2, keepdim=True) / TELEPHONE_TOP
         snr = _uniform(len(called), *EIGHT_BITS)[:, None, None].to(bands.device)
         rounding = density * 10 ** (-snr / 10) * torch.empty_like(band).exponential_()
         return bands.index_copy(0, called, band + rounding * (centres < TELEPHONE_TOP))
 
+    def _drawn(self, change: str, batch: int) -> Tensor:
+        """Positions of the clips that get a change."""
+        return self._struck(change, batch).nonzero()[:, 0]
+
     def _struck(self, change: str, batch: int) -> Tensor:
+        """Whether each clip gets it."""
         return torch.rand(batch) < SHARES[change] * self.config.spectral_p
 
 
