@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from audio_emotion.corpora import load_corpus
@@ -16,6 +18,7 @@ from audio_emotion.evaluation.analysis import gap, group, mistakes, restrict, sc
 from audio_emotion.evaluation.crossval import as_text, over_folds, summarize
 from audio_emotion.evaluation.protocols import Protocol, build
 from audio_emotion.evaluation.report import as_html, as_markdown
+from audio_emotion.lab.checkpoints import load
 from audio_emotion.lab.crossval import crossval
 from test_train import pytestmark as pytestmark
 from test_train import tiny
@@ -67,6 +70,46 @@ def test_another_configuration_or_fold_is_refused(
     (tmp_path / "full" / "notes.txt").write_text("mine")
     with pytest.raises(TrainingError, match="is no cross-validation"):
         crossval(corpus, protocol, CONFIG, tmp_path / "full")
+
+
+def test_folds_go_on_from_another_crossvalidations_weights(
+    ravdess: Path, protocol: Protocol, out: Path, tmp_path: Path
+) -> None:
+    corpus = load_corpus(ravdess)
+    begin = partial(crossval, corpus, protocol, CONFIG, trainer_options=OPTIONS)
+    begin(tmp_path / "more", folds=["2"], init=out)
+    before = load(out / "fold-2" / "checkpoints" / "best.safetensors")["state_dict"]
+    began = load(tmp_path / "more" / "fold-2" / "init.safetensors")["state_dict"]
+    judged = {name: value for name, value in before.items() if name.startswith("network.")}
+    assert judged
+    assert all(torch.equal(began[name], value) for name, value in judged.items())
+    facts = json.loads((tmp_path / "more" / "protocol.json").read_text())
+    assert facts["init"] == json.loads((out / "protocol.json").read_text())
+    with pytest.raises(TrainingError, match="begun with another init"):
+        begin(tmp_path / "more")
+    with pytest.raises(TrainingError, match="fold-3 is no finished fold"):
+        begin(tmp_path / "unfinished", folds=["3"], init=out)
+    with pytest.raises(TrainingError, match=r"no protocol\.json"):
+        begin(tmp_path / "nowhere", folds=["2"], init=tmp_path)
+    assert not (tmp_path / "unfinished").exists()
+
+
+def test_weights_that_may_have_heard_the_test_are_refused(
+    ravdess: Path, out: Path, tmp_path: Path
+) -> None:
+    corpus = load_corpus(ravdess)
+    for other in (build("grouped-2", corpus), build("random", corpus, repeats=2)):
+        with pytest.raises(TrainingError, match=r"part of .*fold-2 is another than this fold's"):
+            crossval(corpus, other, CONFIG, tmp_path / "out", folds=["2"], init=out)
+
+
+def test_another_seed_of_random_is_another_split(ravdess: Path, tmp_path: Path) -> None:
+    """Else folds of one seed and folds of another would stand in one mean."""
+    corpus = load_corpus(ravdess)
+    first, second = (build("random", corpus, seed=seed, repeats=2) for seed in (0, 1))
+    crossval(corpus, first, CONFIG, tmp_path, folds=["1"], trainer_options=OPTIONS)
+    with pytest.raises(TrainingError, match="begun with another split"):
+        crossval(corpus, second, CONFIG, tmp_path, folds=["2"], trainer_options=OPTIONS)
 
 
 def test_the_summary_is_of_the_folds(ravdess: Path, protocol: Protocol, out: Path) -> None:

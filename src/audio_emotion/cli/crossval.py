@@ -27,6 +27,10 @@ def crossval(
     folds: Annotated[
         str, typer.Option(help="Only these, such as 1,3; those done before are kept.")
     ] = "",
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Another cross-validation's folder: each fold goes on from its weights."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the protocol random.", min=0)] = 0,
     repeats: Annotated[int, typer.Option(help="Of the protocol random.", min=1)] = REPEATS,
     robustness: Annotated[
@@ -48,6 +52,9 @@ def crossval(
       audio-emotion crossval --protocol actors --config voice --data RAVDESS --data CREMA-D
       --out runs/joint --jobs 2
 
+      audio-emotion crossval --protocol actors --config voice --data RAVDESS --data CREMA-D
+      --out runs/longer --init runs/joint
+
       audio-emotion crossval --protocol grouped-5 --data MINE --out runs/mine
     """
     settings = load_config(config, set_)
@@ -61,6 +68,7 @@ def crossval(
         settings,
         out,
         folds=[name for name in folds.split(",") if name],
+        init=init,
         jobs=jobs,
         trainer_options={
             "accelerator": accelerator,

@@ -1,7 +1,7 @@
 """Every fold of a protocol trained, exported, and judged by the path that users take.
 
 OUT/
-  protocol.json       protocol, configuration and corpus: what the folds belong to
+  protocol.json       protocol, configuration, corpus and split: what the folds belong to
   fold-1/             a run folder, with model.onnx and answers.json, the test part's rows
   report.{html,md,json}
 
@@ -35,6 +35,7 @@ from .export import export
 from .train import train
 
 ANSWERS = "answers.json"
+PROTOCOL = "protocol.json"
 
 
 def crossval(
@@ -44,6 +45,7 @@ def crossval(
     out: Path,
     *,
     folds: Sequence[str] = (),
+    init: Path | None = None,
     jobs: int = 1,
     trainer_options: dict[str, Any] | None = None,
 ) -> dict[str, list[Row]]:
@@ -55,6 +57,8 @@ def crossval(
         config: of each training.
         out: folder to make, or to go on with.
         folds: names of those to run, others that are done are kept; all if empty.
+        init: another cross-validation over the same folds, each of which begins with the weights
+            that its namesake there came to.
         jobs: folds trained at once, sharing the processor's threads.
         trainer_options: as `train`.
 
@@ -63,17 +67,22 @@ def crossval(
 
     Raises:
         TrainingError: `out` holds another protocol's, configuration's or corpus' folds, or a fold
-            is named that there is not.
+            is named that there is not; or a fold of `init` is not finished, or heard other clips.
     """
     unknown = sorted(set(folds) - {fold.name for fold in protocol.folds})
     if unknown:
         raise TrainingError(
             f"{protocol.name} has no fold {unknown[0]!r}, but {len(protocol.folds)}"
         )
-    _check_out(out, _belongs_to(corpus, protocol, config))
+    splits = _splits(corpus, protocol)
     wanted = [fold for fold in protocol.folds if not folds or fold.name in folds]
     missing = [fold for fold in wanted if not (out / f"fold-{fold.name}" / ANSWERS).exists()]
-    run = partial(_run, corpus, protocol, config, out, jobs, trainer_options or {})
+    facts = _belongs_to(corpus, protocol, config, init, splits)
+    if init:
+        for fold in missing:
+            _check_init(init / f"fold-{fold.name}", splits[fold.name])
+    _check_out(out, facts)
+    run = partial(_run, corpus, protocol, config, out, init, jobs, trainer_options or {})
     if jobs == 1:
         for fold in missing:
             run(fold)
@@ -98,6 +107,7 @@ def _run(
     protocol: Protocol,
     config: Config,
     out: Path,
+    init: Path | None,
     jobs: int,
     options: dict[str, Any],
     fold: Fold,
@@ -111,6 +121,7 @@ def _run(
         config,
         run,
         resume=(run / "config.yaml").exists(),
+        init=[init / run.name] if init else [],
         parts=fold.parts,
         protocol=f"{protocol.name} {protocol.version}, fold {fold.name}: {protocol.promise}",
         trainer_options=options,
@@ -124,20 +135,59 @@ def _run(
     write_text(run / ANSWERS, json.dumps(rows) + "\n")
 
 
-def _belongs_to(corpus: Corpus, protocol: Protocol, config: Config) -> dict[str, Any]:
+def _splits(corpus: Corpus, protocol: Protocol) -> dict[str, dict[str, str]]:
+    """By fold, the fingerprint of each of its parts, as `train` writes it into a run folder."""
+    digests = corpus.digests()
+    return {
+        fold.name: {
+            part: fingerprint(digests[n] for n in fold.members(part))
+            for part in ("train", "val", "test")
+        }
+        for fold in protocol.folds
+    }
+
+
+def _check_init(run: Path, split: dict[str, str]) -> None:
+    """Refuse weights that were trained or chosen on other clips: they may have heard the test."""
+    if not (run / ANSWERS).exists():
+        raise TrainingError(f"{run} is no finished fold to begin with")
+    heard = json.loads((run / "data.json").read_text(encoding="utf-8"))["fingerprint"]
+    for part, clips in split.items():
+        if heard[part] != clips:
+            raise TrainingError(
+                f"the {part} part of {run} is another than this fold's, whose test clips its "
+                "weights may have heard; begin with the same protocol over the same corpora"
+            )
+
+
+def _belongs_to(
+    corpus: Corpus,
+    protocol: Protocol,
+    config: Config,
+    init: Path | None,
+    splits: dict[str, dict[str, str]],
+) -> dict[str, Any]:
+    """What all folds of a folder share, and what that of the folder they began with shared."""
     return {
         "protocol": protocol.name,
         "version": protocol.version,
-        "parts": [fold.parts.count("test") for fold in protocol.folds],
+        "split": splits,
         "corpus": corpus.name,
-        "clips": fingerprint(corpus.digests()),
         "config": config.model_dump(mode="json"),
+        "init": _begun(init) if init else None,
     }
+
+
+def _begun(init: Path) -> Any:
+    path = init / PROTOCOL
+    if not path.exists():
+        raise TrainingError(f"{init} is no cross-validation to begin with: no {PROTOCOL}")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _check_out(out: Path, facts: dict[str, Any]) -> None:
     """Claim a new folder, or refuse one that was begun with something else."""
-    path = out / "protocol.json"
+    path = out / PROTOCOL
     if not path.exists():
         if out.exists() and any(out.iterdir()):
             raise TrainingError(f"{out} exists already and is no cross-validation; name another")
