@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -37,6 +38,7 @@ from audio_emotion.lab.run import (
     stored_config,
 )
 from audio_emotion.lab.train import class_weights, computes_bf16, train
+from audio_emotion.lab.tune import best_score
 from conftest import RATE, voice
 
 pytestmark = [
@@ -336,6 +338,22 @@ def test_the_running_mean_is_kept_judged_and_resumed(ravdess: Path, tmp_path: Pa
     plain = EmotionModule(tiny())  # a run without a mean can start from one with it
     load_weights(best_of(tmp_path / "run"), plain)
     assert torch.equal(plain.network.state_dict()[name], judged)
+
+
+def test_the_best_epoch_is_of_the_highest_f1_or_where_asked_of_the_least_loss(
+    ravdess: Path, tmp_path: Path, finished: Path
+) -> None:
+    options = {"enable_progress_bar": False, "accelerator": "cpu"}
+    config = tiny("train.epochs=3", "train.best_by=loss", "train.coarse_epochs=1")
+    run = train(load_corpus(ravdess), config, tmp_path / "run", trainer_options=options).parents[1]
+    losses = history(run, "val_loss")[1:]  # the first was coarse
+    assert best_score(run) == pytest.approx(math.exp(-min(losses)), abs=2e-5)
+    assert best_score(finished) == pytest.approx(max(history(finished, "val_f1")), abs=2e-5)
+
+
+def history(run: Path, column: str) -> list[float]:
+    with (run / "history.csv").open() as file:
+        return [float(row[column]) for row in csv.DictReader(file)]
 
 
 class _Swallowing(L.Callback):

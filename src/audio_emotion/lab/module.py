@@ -118,9 +118,11 @@ class EmotionModule(L.LightningModule):
         return logits.float()
 
     def on_validation_epoch_end(self) -> None:
-        """What checkpoints are chosen by: macro F1, any fine epoch above every coarse one."""
-        f1 = self.scores["val_scores"]["f1"].compute()  # type: ignore[index, operator]
-        self.log("val_score", f1 - float(self.coarse), sync_dist=True)
+        """What checkpoints are chosen by, the higher the better; a fine epoch beats any coarse."""
+        scores: Any = self.scores["val_scores"]
+        by_f1 = self.config.train.best_by == "macro_f1"
+        score = scores["f1"].compute() if by_f1 else (-scores["loss"].compute()).exp()
+        self.log("val_score", score - float(self.coarse), sync_dist=True)  # both within 0 and 1
 
     def configure_optimizers(self) -> Any:
         settings = self.config.train

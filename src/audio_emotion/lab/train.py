@@ -61,7 +61,7 @@ def train(
     cache: SignalCache | None = None,
     trainer_options: dict[str, Any] | None = None,
 ) -> Path:
-    """Train until the epochs are over or validation macro F1 has stopped rising.
+    """Train until the epochs are over or the validation score (`best_by`) has stopped rising.
 
     Args:
         corpus: labelled clips; unreadable ones are left out with a warning.

@@ -145,7 +145,8 @@ def tune(
         run = out / f"trial-{trial.number}"
         print(f"trial {trial.number}: {drawn}", flush=True)
         options = dict(trainer_options or {})
-        train(corpus, varied(config, drawn), run, watch=Report(trial), trainer_options=options)
+        compared = varied(config, {"train.best_by": "macro_f1"} | drawn)  # losses are not alike
+        train(corpus, compared, run, watch=Report(trial), trainer_options=options)
         return best_score(run)
 
     while len(_over(study)) < min(trials, combinations(space)):
