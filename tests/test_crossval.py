@@ -77,20 +77,20 @@ def test_folds_go_on_from_another_crossvalidations_weights(
 ) -> None:
     corpus = load_corpus(ravdess)
     begin = partial(crossval, corpus, protocol, CONFIG, trainer_options=OPTIONS)
-    begin(tmp_path / "more", folds=["2"], init=out)
+    begin(tmp_path / "more", folds=["2"], init=[out])
     before = load(out / "fold-2" / "checkpoints" / "best.safetensors")["state_dict"]
     began = load(tmp_path / "more" / "fold-2" / "init.safetensors")["state_dict"]
     judged = {name: value for name, value in before.items() if name.startswith("network.")}
     assert judged
     assert all(torch.equal(began[name], value) for name, value in judged.items())
     facts = json.loads((tmp_path / "more" / "protocol.json").read_text())
-    assert facts["init"] == json.loads((out / "protocol.json").read_text())
+    assert facts["init"] == [json.loads((out / "protocol.json").read_text())]
     with pytest.raises(TrainingError, match="begun with another init"):
         begin(tmp_path / "more")
     with pytest.raises(TrainingError, match="fold-3 is no finished fold"):
-        begin(tmp_path / "unfinished", folds=["3"], init=out)
+        begin(tmp_path / "unfinished", folds=["3"], init=[out])
     with pytest.raises(TrainingError, match=r"no protocol\.json"):
-        begin(tmp_path / "nowhere", folds=["2"], init=tmp_path)
+        begin(tmp_path / "nowhere", folds=["2"], init=[tmp_path])
     assert not (tmp_path / "unfinished").exists()
 
 
@@ -100,7 +100,7 @@ def test_weights_that_may_have_heard_the_test_are_refused(
     corpus = load_corpus(ravdess)
     for other in (build("grouped-2", corpus), build("random", corpus, repeats=2)):
         with pytest.raises(TrainingError, match=r"part of .*fold-2 is another than this fold's"):
-            crossval(corpus, other, CONFIG, tmp_path / "out", folds=["2"], init=out)
+            crossval(corpus, other, CONFIG, tmp_path / "out", folds=["2"], init=[out])
 
 
 def test_another_seed_of_random_is_another_split(ravdess: Path, tmp_path: Path) -> None:

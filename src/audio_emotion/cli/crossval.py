@@ -28,9 +28,12 @@ def crossval(
         str, typer.Option(help="Only these, such as 1,3; those done before are kept.")
     ] = "",
     init: Annotated[
-        Path | None,
-        typer.Option(help="Another cross-validation's folder: each fold goes on from its weights."),
-    ] = None,
+        list[Path],
+        typer.Option(
+            help="Another cross-validation's folder: each fold goes on from its weights; given "
+            "again, from the mean of them all."
+        ),
+    ] = [],  # noqa: B006  typer wants the default itself
     seed: Annotated[int, typer.Option(help="Of the protocol random.", min=0)] = 0,
     repeats: Annotated[int, typer.Option(help="Of the protocol random.", min=1)] = REPEATS,
     robustness: Annotated[

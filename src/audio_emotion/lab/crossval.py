@@ -45,7 +45,7 @@ def crossval(
     out: Path,
     *,
     folds: Sequence[str] = (),
-    init: Path | None = None,
+    init: Sequence[Path] = (),
     jobs: int = 1,
     trainer_options: dict[str, Any] | None = None,
 ) -> dict[str, list[Row]]:
@@ -57,8 +57,8 @@ def crossval(
         config: of each training.
         out: folder to make, or to go on with.
         folds: names of those to run, others that are done are kept; all if empty.
-        init: another cross-validation over the same folds, each of which begins with the weights
-            that its namesake there came to.
+        init: other cross-validations over the same folds, each of which begins with the mean of
+            the weights that its namesakes there came to.
         jobs: folds trained at once, sharing the processor's threads.
         trainer_options: as `train`.
 
@@ -78,9 +78,9 @@ def crossval(
     wanted = [fold for fold in protocol.folds if not folds or fold.name in folds]
     missing = [fold for fold in wanted if not (out / f"fold-{fold.name}" / ANSWERS).exists()]
     facts = _belongs_to(corpus, protocol, config, init, splits)
-    if init:
-        for fold in missing:
-            _check_init(init / f"fold-{fold.name}", splits[fold.name])
+    for fold in missing:
+        for other in init:
+            _check_init(other / f"fold-{fold.name}", splits[fold.name])
     _check_out(out, facts)
     run = partial(_run, corpus, protocol, config, out, init, jobs, trainer_options or {})
     if jobs == 1:
@@ -107,7 +107,7 @@ def _run(
     protocol: Protocol,
     config: Config,
     out: Path,
-    init: Path | None,
+    init: Sequence[Path],
     jobs: int,
     options: dict[str, Any],
     fold: Fold,
@@ -121,7 +121,7 @@ def _run(
         config,
         run,
         resume=(run / "config.yaml").exists(),
-        init=[init / run.name] if init else [],
+        init=[other / run.name for other in init],
         parts=fold.parts,
         protocol=f"{protocol.name} {protocol.version}, fold {fold.name}: {protocol.promise}",
         trainer_options=options,
@@ -164,17 +164,17 @@ def _belongs_to(
     corpus: Corpus,
     protocol: Protocol,
     config: Config,
-    init: Path | None,
+    init: Sequence[Path],
     splits: dict[str, dict[str, str]],
 ) -> dict[str, Any]:
-    """What all folds of a folder share, and what that of the folder they began with shared."""
+    """What all folds of a folder share, and what those of the folders they began with shared."""
     return {
         "protocol": protocol.name,
         "version": protocol.version,
         "split": splits,
         "corpus": corpus.name,
         "config": config.model_dump(mode="json"),
-        "init": _begun(init) if init else None,
+        "init": [_begun(other) for other in init],
     }
 
 
