@@ -6,21 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from audio_emotion.config import AugmentConfig, load_config
+from audio_emotion.config import AugmentConfig
 from audio_emotion.lab.augment import (
     add_noise,
     draw_mixup,
-    draw_namesakes,
     draw_rendition,
     fix_length,
     mix,
-    mix_style,
     render,
     shift,
     spec_augment,
 )
-from audio_emotion.lab.module import EmotionModule
-from conftest import voice
 
 RATE = 22_050
 
@@ -117,62 +113,6 @@ def test_spec_augment_masks_whole_bands_and_frames_no_wider_than_told() -> None:
     assert torch.equal(masked[:, 0], masked[:, 1])
     pictures = torch.ones(2, 2, 20, 30)
     assert spec_augment(pictures, AugmentConfig()) is pictures
-
-
-def test_style_moves_towards_the_partners_and_the_shape_stays() -> None:
-    torch.manual_seed(0)
-    pictures = torch.randn(4, 2, 3, 40) * (1 + torch.rand(4, 2, 3, 1)) + torch.randn(4, 2, 3, 1)
-    counted = torch.arange(40) < torch.tensor([[40], [30], [20], [40]])
-    partner = torch.tensor([1, 2, 3, 3])  # the last has no other
-    styled = mix_style(pictures, counted, partner, probability=1)
-    for n, other in enumerate(partner.tolist()):
-        before, after = pictures[n][..., counted[n]], styled[n][..., counted[n]]
-        goal = pictures[other][..., counted[other]]
-        for moment in (lambda x: x.mean(2), lambda x: x.std(2, correction=0)):
-            way = (moment(after) - moment(before)).flatten()
-            whole = (moment(goal) - moment(before)).flatten()
-            share = (way @ whole / (whole @ whole).clamp(min=1e-9)).item()
-            assert 0 <= share <= 1 + 1e-5
-            torch.testing.assert_close(way, share * whole, rtol=0, atol=1e-5)
-        for row, old in zip(after.flatten(0, 1), before.flatten(0, 1), strict=True):
-            assert torch.corrcoef(torch.stack([row, old]))[0, 1] == pytest.approx(1, abs=1e-5)
-        assert torch.equal(styled[n][..., ~counted[n]], pictures[n][..., ~counted[n]])
-    assert (styled[:3] - pictures[:3]).abs().amax((1, 2, 3)).max() > 0.1
-    unmoved = mix_style(pictures, counted, partner, probability=0)
-    torch.testing.assert_close(unmoved, pictures)
-
-
-def test_training_changes_the_style_of_the_bands_and_not_of_the_lags() -> None:
-    calm = ["augment.spectral_p=0", "augment.freq_mask=0", "augment.time_mask=0"]
-    calm += ["augment.margin_dur=0", "augment.crop_dur=0"]
-    clips = torch.from_numpy(np.stack([voice(1.0, pitch) for pitch in (120, 210)]))
-    seen = []
-    for probability in (0, 1):
-        config = load_config("voice", [*calm, f"augment.mixstyle_p={probability}"])
-        torch.manual_seed(0)
-        module = EmotionModule(config)
-        pictures, _ = module._augmented(clips, torch.tensor([3, 3]))
-        seen.append(pictures)
-    change = (seen[1] - seen[0]).abs().amax((0, 2, 3))
-    assert (change[:2] > 0.05).all()
-    assert change[2] == 0
-
-
-def test_a_flat_band_stays_finite_under_another_style() -> None:
-    pictures = torch.zeros(2, 1, 3, 10)
-    pictures[1] = torch.randn(1, 3, 10)
-    styled = mix_style(pictures, torch.ones(2, 10) > 0, torch.tensor([1, 0]), probability=1)
-    assert styled.abs().max() < 20
-
-
-def test_namesakes_share_the_label_and_the_lonely_stay_alone() -> None:
-    torch.manual_seed(0)
-    labels = torch.tensor([0, 1, 1, 2, 2, 2, 3])
-    drawn = torch.stack([draw_namesakes(labels) for _ in range(50)])
-    assert (labels[drawn] == labels).all()
-    assert (drawn[:, [0, 6]] == torch.tensor([0, 6])).all()
-    assert (drawn[:, 1:6] != torch.arange(1, 6)).all()
-    assert set(drawn[:, 3].tolist()) == {4, 5}
 
 
 def test_mixup_leaves_each_clip_the_greater_share() -> None:

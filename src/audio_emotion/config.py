@@ -100,8 +100,6 @@ class AugmentConfig(_Section):
     freq_mask: int = Field(0, ge=0)  # SpecAugment: widest band masked, in mel bands
     time_mask: int = Field(0, ge=0)  # SpecAugment: longest stretch masked, in frames
     masks: int = Field(2, ge=1, le=8)  # SpecAugment: masks along each axis
-    # Probability that bands take on mean and deviation of another clip of the same emotion.
-    mixstyle_p: float = Field(0, ge=0, le=1)
     mixup: float = Field(0, ge=0, le=8)  # alpha of the Beta distribution; 0 is off
 
 

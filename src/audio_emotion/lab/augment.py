@@ -15,9 +15,6 @@ from torch import Tensor
 from ..audio import Signal
 from ..config import AugmentConfig
 
-STYLE_ALPHA = 0.4  # of the Beta distribution of the share that a clip keeps of its own style
-LEAST_DEVIATION = 0.1  # of a band; what is flatter has no style to lose
-
 
 def draw_rendition(config: AugmentConfig, rng: np.random.Generator) -> dict[str, float]:
     """Pitch in semitones and speed as a factor, each neutral unless its probability strikes."""
@@ -89,38 +86,6 @@ def spec_augment(pictures: Tensor, config: AugmentConfig) -> Tensor:
             masked = (cell >= start) & (cell < start + width)
             pictures = pictures.masked_fill(masked.to(pictures.device), 0)
     return pictures
-
-
-def draw_namesakes(labels: Tensor) -> Tensor:
-    """For each clip another of its label, or itself where there is none."""
-    alike = (labels[:, None] == labels).cpu()
-    lots = torch.rand(alike.shape) * alike
-    return lots.fill_diagonal_(torch.finfo().tiny).argmax(1)  # itself before one of another label
-
-
-def mix_style(pictures: Tensor, counted: Tensor, partner: Tensor, probability: float) -> Tensor:
-    """Each band's mean and deviation over the voice moved towards those of the clip's partner.
-
-    As if another voice had said it into another microphone, where the partner is of the same
-    emotion (after Zhou et al., 2021, arXiv:2104.02008).
-
-    Args:
-        pictures: `(batch, channels, n_mels, frames)` in dB or multiples of it.
-        counted: frames that are of the voice, `(batch, frames)`; others stay as they are.
-        partner: of each clip, `(batch,)`.
-        probability: that a clip is changed.
-    """
-    weight = counted[:, None, None].to(pictures.dtype)
-    frames = weight.sum(3, keepdim=True)
-    mean = (pictures * weight).sum(3, keepdim=True) / frames
-    variance = ((pictures - mean).square() * weight).sum(3, keepdim=True) / frames
-    deviation = torch.clamp(variance, min=LEAST_DEVIATION**2).sqrt()
-    shape = (len(pictures), 1, 1, 1)
-    share = torch.distributions.Beta(STYLE_ALPHA, STYLE_ALPHA).sample(shape)
-    share = torch.where(torch.rand(shape) < probability, share, 1).to(pictures.device)
-    new_mean, new_deviation = (torch.lerp(v[partner], v, share) for v in (mean, deviation))
-    changed = (pictures - mean) * (new_deviation / deviation) + new_mean
-    return torch.where(weight > 0, changed, pictures)
 
 
 def draw_mixup(batch: int, alpha: float) -> tuple[float, Tensor]:

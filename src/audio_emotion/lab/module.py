@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from ..config import Config
-from .augment import draw_mixup, draw_namesakes, mix, mix_style, shift, spec_augment
+from .augment import draw_mixup, mix, shift, spec_augment
 from .data import Batch
 from .frontend import AT_ONCE, Frontend
 from .networks import Network, make_network
@@ -79,7 +79,7 @@ class EmotionModule(L.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            pictures, counted = self._augmented(batch.waveforms, batch.labels)
+            pictures, counted = self._augmented(batch.waveforms)
         share, partner = draw_mixup(len(pictures), self.config.augment.mixup)
         partner = partner.to(self.device)
         targets, factors, allowed = self._targets(batch)
@@ -158,7 +158,7 @@ class EmotionModule(L.LightningModule):
             optimizer, lr, total_steps=steps, pct_start=settings.warmup
         )
 
-    def _augmented(self, waveforms: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures of changed clips, and their frames that count."""
         frontend, augment = self.frontend, self.config.augment
         start, length = self._cropped(*frontend.extent(waveforms), waveforms.shape[1])
@@ -173,11 +173,6 @@ class EmotionModule(L.LightningModule):
         else:
             bands = frontend.mel_power(placed)
         pictures, counted = self._shrunk(*frontend.pictures(bands, length))
-        if augment.mixstyle_p:
-            mels = slice(0, 2 if frontend.config.features == "pitch" else None)
-            partner = draw_namesakes(labels).to(pictures.device)
-            styled = mix_style(pictures[:, mels], counted, partner, augment.mixstyle_p)
-            pictures[:, mels] = styled
         steps = augment.shift_dur / frontend.config.win_dur * pictures.shape[3]
         return spec_augment(shift(pictures, round(steps)), augment), counted
 
