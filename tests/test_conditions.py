@@ -66,6 +66,14 @@ def test_a_room_falls_by_sixty_decibels_in_half_a_second() -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "factor"), [("higher-1-semitone", 1), ("lower-1-semitone", -1)])
+def test_a_tape_played_faster_is_higher_and_shorter(name: str, factor: int) -> None:
+    heard, rate = condition(name)(tone(440), RATE, generator("a"))
+    peak = np.abs(np.fft.rfft(heard)).argmax() * rate / len(heard)
+    assert peak == pytest.approx(440 * 2 ** (factor / 12), rel=1e-4)
+    assert len(heard) / rate == pytest.approx(2 ** (-factor / 12), rel=1e-4)
+
+
 def test_mp3_keeps_the_tone() -> None:
     heard, rate = condition("mp3-32k")(tone(440), RATE, generator("a"))
     peak = np.abs(np.fft.rfft(heard[: rate // 2])).argmax() * 2

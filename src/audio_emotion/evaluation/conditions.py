@@ -103,6 +103,15 @@ def silence_before(seconds: float) -> Condition:
     return lead
 
 
+def tape(semitones: float) -> Condition:
+    """As a tape played faster, or slower: pitch, vocal tract and tempo by the same factor."""
+
+    def play(signal: Signal, rate: int, _: np.random.Generator) -> tuple[Signal, int]:
+        return signal, round(rate * 2 ** (semitones / 12))
+
+    return play
+
+
 CONDITIONS: dict[str, Condition] = {
     "telephone": telephone,
     "mp3-32k": mp3,
@@ -112,6 +121,8 @@ CONDITIONS: dict[str, Condition] = {
     "weaker-20dB": gain(-20),
     "reverberation": reverberation,
     "silence-before-1s": silence_before(1.0),
+    "higher-1-semitone": tape(1),
+    "lower-1-semitone": tape(-1),
 }
 
 
