@@ -25,6 +25,7 @@ from audio_emotion.lab.spectral import SpectralAugment
 
 EVERY = 150  # clips, of which one is heard
 CLEAR = 0.35  # likeness at the strongest lag from which on a frame has a pitch
+MOVING = ("silence", "higher", "lower")  # conditions whose frames are not the clean clip's
 SNRS = (25, 15, 5, -5)  # dB
 SHARES = ((0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.97))
 CONFIG = load_config("voice")
@@ -80,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     clips = load_corpus(parser.parse_args().data).clips[::EVERY]
-    names = [name for name in CONDITIONS if not name.startswith("silence")]
+    names = [name for name in CONDITIONS if not name.startswith(MOVING)]
     print(f"{len(clips)} clips\n\n| lags of | " + " | ".join(names) + " | deviation |")
     print("|---|" + "--:|" * (len(names) + 1))
     chosen = front.HARMONICS

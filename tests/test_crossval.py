@@ -171,6 +171,17 @@ def test_restricting_answers_shares_the_rest_in_proportion() -> None:
     assert found["confidence"] == pytest.approx(0.75)
 
 
+def test_conditions_are_told_apart_by_channel() -> None:
+    rows = [row("sad", "sad", "a") | {"channel": "speech"},
+            row("sad", "happy", "a") | {"channel": "song"},
+            row("happy", "happy", "a") | {"channel": "song"}]  # fmt: skip
+    (table, _, cells) = robustness.as_markdown(
+        [robustness.measured("clean", rows, ["happy", "sad"], None)]
+    ).splitlines()
+    assert table.endswith("| UAR % | points of UAR lost | UAR of song % | UAR of speech % |")
+    assert cells == "| clean | 66.67 | 75.00 | 0.00 | 50.00 | 100.00 |"
+
+
 def test_groups_gap_and_mistakes() -> None:
     rows = [row("sad", "sad", "a"), row("happy", "happy", "a"), row("sad", "happy", "b", 0.9),
             row("happy", "sad", "b", 0.7)]  # fmt: skip

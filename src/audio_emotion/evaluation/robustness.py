@@ -8,7 +8,7 @@ from pathlib import Path
 from ..classifier import Classifier
 from ..corpora import Corpus
 from ..errors import CorpusError
-from .analysis import Row, scores
+from .analysis import Row, group, scores
 from .conditions import CONDITIONS
 from .evaluate import judge
 from .protocols import Protocol
@@ -36,7 +36,8 @@ def compare(
         step: told what is done next.
 
     Returns:
-        A row for `clean` and each condition: `condition`, `accuracy`, `uar`, `drop` in [0, 1].
+        A row for `clean` and each condition: `condition`, `accuracy`, `uar`, `drop` in [0, 1],
+        and where there are several channels `uar speech` and the like.
 
     Raises:
         CorpusError: no fold is done.
@@ -46,7 +47,7 @@ def compare(
     if not clean:
         raise CorpusError(f"{out} holds no fold that is done")
     labels = list(clean[0]["probabilities"])
-    found = [_row("clean", clean, labels, None)]
+    found = [measured("clean", clean, labels, None)]
     for name in conditions:
         rows: list[Row] = []
         for fold in protocol.folds:
@@ -57,23 +58,28 @@ def compare(
             model = Classifier(out / f"fold-{fold.name}" / "model.onnx")
             judged, _ = judge(model, (c for c in clips if c.corpus == main), name)
             rows += judged
-        found.append(_row(name, rows, labels, found[0]["uar"]))
+        found.append(measured(name, rows, labels, found[0]["uar"]))
     return found
 
 
 def as_markdown(found: Sequence[dict[str, float | str]]) -> str:
     """The table."""
-    lines = ["| condition | accuracy % | UAR % | points of UAR lost |", "| --- | --: | --: | --: |"]
+    titles = {"accuracy": "accuracy %", "uar": "UAR %", "drop": "points of UAR lost"}
+    titles |= {name: f"{name.replace('uar', 'UAR of')} %" for name in found[0] if "uar " in name}
+    lines = [f"| condition | {' | '.join(titles.values())} |", f"| --- |{' --: |' * len(titles)}"]
     for row in found:
-        accuracy, uar, drop = (100 * float(row[name]) for name in ("accuracy", "uar", "drop"))
-        lines.append(f"| {row['condition']} | {accuracy:.2f} | {uar:.2f} | {drop:.2f} |")
+        cells = " | ".join(f"{100 * float(row[name]):.2f}" for name in titles)
+        lines.append(f"| {row['condition']} | {cells} |")
     return "\n".join(lines) + "\n"
 
 
-def _row(
+def measured(
     name: str, rows: Sequence[Row], labels: Sequence[str], clean: float | str | None
 ) -> dict[str, float | str]:
+    """A row of the table; `drop` is from `clean`, the UAR without the condition, where given."""
     judged = scores(rows, labels)
     uar = judged["uar"]["value"]
     drop = 0.0 if clean is None else float(clean) - uar
-    return {"condition": name, "accuracy": judged["accuracy"]["value"], "uar": uar, "drop": drop}
+    accuracy = judged["accuracy"]["value"]
+    apart = {f"uar {row['value']}": row["uar"] for row in group(rows, labels, "channel")}
+    return {"condition": name, "accuracy": accuracy, "uar": uar, "drop": drop, **apart}
