@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..corpora import Clip, Corpus
+from ..corpora.manifest import PARTS
 from ..corpora.split import stratified_split
 from ..errors import CorpusError
 
@@ -125,7 +126,7 @@ def check(protocol: Protocol, clips: Sequence[Clip], digests: Sequence[str | Non
         if protocol.unseen_speakers:
             voices = [clip.voice for clip in clips]
             _no_straddling(fold, clips, voices, "are of one speaker")
-        for part in ("train", "val", "test"):
+        for part in PARTS:
             if not fold.members(part):
                 raise CorpusError(f"{protocol.name}, fold {fold.name}: its {part} part is empty")
         trained = {clips[n].label for n in fold.members("train")}

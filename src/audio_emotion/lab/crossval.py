@@ -26,6 +26,7 @@ from ..classifier import Classifier
 from ..config import Config, make_config
 from ..corpora import Corpus
 from ..corpora.corpus import fingerprint
+from ..corpora.manifest import PARTS
 from ..errors import TrainingError
 from ..evaluation.analysis import Row
 from ..evaluation.evaluate import judge
@@ -139,10 +140,7 @@ def _splits(corpus: Corpus, protocol: Protocol) -> dict[str, dict[str, str]]:
     """By fold, the fingerprint of each of its parts, as `train` writes it into a run folder."""
     digests = corpus.digests()
     return {
-        fold.name: {
-            part: fingerprint(digests[n] for n in fold.members(part))
-            for part in ("train", "val", "test")
-        }
+        fold.name: {part: fingerprint(digests[n] for n in fold.members(part)) for part in PARTS}
         for fold in protocol.folds
     }
 

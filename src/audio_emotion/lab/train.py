@@ -32,6 +32,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from ..config import SOURCE_CLASS_WEIGHTS, Config
 from ..corpora import Corpus
 from ..corpora.corpus import duplicates, fingerprint, shorten
+from ..corpora.manifest import PARTS
 from ..corpora.split import parts_of, write_split
 from ..errors import CorpusError, StoppedError, TrainingError
 from ..evaluation.calibration import calibrate
@@ -204,7 +205,7 @@ def _dealt(config: Config) -> str:
 
 
 def _describe(corpus: Corpus, items: Sequence[Item], protocol: str) -> dict[str, Any]:
-    parts = {name: [i.digest for i in items if i.part == name] for name in ("train", "val", "test")}
+    parts = {name: [i.digest for i in items if i.part == name] for name in PARTS}
     speakers = {
         name: sorted({i.clip.voice for i in items if i.part == name and i.clip.voice})
         for name in parts
