@@ -61,7 +61,8 @@ def crossval(
         folds: names of those to run, others that are done are kept; all if empty.
         init: other cross-validations over the same folds, each of which begins with the mean of
             the weights that its namesakes there came to.
-        teachers: other cross-validations over the same folds, from whose namesakes each learns.
+        teachers: other cross-validations over the same folds, of the same corpora or of some of
+            them, from whose namesakes each learns.
         jobs: folds trained at once, sharing the processor's threads.
         trainer_options: as `train`.
 
@@ -84,6 +85,8 @@ def crossval(
     facts = _belongs_to(corpus, protocol, config, init, teachers, splits)
     for fold in missing:
         for other in (*init, *teachers):
+            _check_finished(other / f"fold-{fold.name}")
+        for other in init:  # teachers may be of one corpus only; `train` refuses what leaks
             _check_init(other / f"fold-{fold.name}", splits[fold.name])
     _check_out(out, facts)
     others = (init, teachers)
@@ -151,10 +154,13 @@ def _splits(corpus: Corpus, protocol: Protocol) -> dict[str, dict[str, str]]:
     }
 
 
+def _check_finished(run: Path) -> None:
+    if not (run / ANSWERS).exists():
+        raise TrainingError(f"{run} is no finished fold to begin with, or to learn from")
+
+
 def _check_init(run: Path, split: dict[str, str]) -> None:
     """Refuse weights that were trained or chosen on other clips: they may have heard the test."""
-    if not (run / ANSWERS).exists():
-        raise TrainingError(f"{run} is no finished fold to begin with")
     heard = json.loads((run / "data.json").read_text(encoding="utf-8"))["fingerprint"]
     for part, clips in split.items():
         if heard[part] != clips:
