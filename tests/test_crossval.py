@@ -72,12 +72,12 @@ def test_another_configuration_or_fold_is_refused(
         crossval(corpus, protocol, CONFIG, tmp_path / "full")
 
 
-def test_folds_go_on_from_another_crossvalidations_weights_and_learn_from_it(
+def test_folds_go_on_from_another_crossvalidations_weights(
     ravdess: Path, protocol: Protocol, out: Path, tmp_path: Path
 ) -> None:
     corpus = load_corpus(ravdess)
     begin = partial(crossval, corpus, protocol, CONFIG, trainer_options=OPTIONS)
-    begin(tmp_path / "more", folds=["2"], init=[out], teachers=[out])
+    begin(tmp_path / "more", folds=["2"], init=[out])
     before = load(out / "fold-2" / "checkpoints" / "best.safetensors")["state_dict"]
     began = load(tmp_path / "more" / "fold-2" / "init.safetensors")["state_dict"]
     judged = {name: value for name, value in before.items() if name.startswith("network.")}
@@ -85,17 +85,10 @@ def test_folds_go_on_from_another_crossvalidations_weights_and_learn_from_it(
     assert all(torch.equal(began[name], value) for name, value in judged.items())
     facts = json.loads((tmp_path / "more" / "protocol.json").read_text())
     assert facts["init"] == [json.loads((out / "protocol.json").read_text())]
-    assert facts["teachers"] == facts["init"]
-    taught = tmp_path / "more" / "fold-2" / "teachers" / "1" / "checkpoints" / "best.safetensors"
-    taught_by = load(taught)["state_dict"]
-    assert all(torch.equal(taught_by[name], value) for name, value in judged.items())
     with pytest.raises(TrainingError, match="begun with another init"):
         begin(tmp_path / "more")
-    with pytest.raises(TrainingError, match="begun with another teachers"):
-        begin(tmp_path / "more", folds=["2"], init=[out])
-    for others in ({"init": [out]}, {"teachers": [out]}):
-        with pytest.raises(TrainingError, match="fold-3 is no finished fold"):
-            begin(tmp_path / "unfinished", folds=["3"], **others)
+    with pytest.raises(TrainingError, match="fold-3 is no finished fold"):
+        begin(tmp_path / "unfinished", folds=["3"], init=[out])
     with pytest.raises(TrainingError, match=r"no protocol\.json"):
         begin(tmp_path / "nowhere", folds=["2"], init=[tmp_path])
     assert not (tmp_path / "unfinished").exists()

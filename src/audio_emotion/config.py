@@ -145,7 +145,6 @@ class TrainConfig(_Section):
     # What else a clip is asked for, and the weight of its loss; below 0 the network learns to hide
     # it, see `lab/auxiliary.py`.
     auxiliary: dict[Attribute, float] = {}
-    distill: float = Field(0.5, ge=0, le=1)  # share of the target that is what teachers answer
     # `auto`: bf16 where the processor or GPU computes in it; elsewhere it is many times slower.
     precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
     workers: int = Field(1, ge=0)  # processes that decode and augment

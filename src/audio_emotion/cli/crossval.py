@@ -34,13 +34,6 @@ def crossval(
             "again, from the mean of them all."
         ),
     ] = [],  # noqa: B006  typer wants the default itself
-    teacher: Annotated[
-        list[Path],
-        typer.Option(
-            help="Another cross-validation's folder: each fold learns from what its namesake "
-            "answers; given again, from the mean of their answers."
-        ),
-    ] = [],  # noqa: B006  typer wants the default itself
     seed: Annotated[int, typer.Option(help="Of the protocol random.", min=0)] = 0,
     repeats: Annotated[int, typer.Option(help="Of the protocol random.", min=1)] = REPEATS,
     robustness: Annotated[
@@ -79,7 +72,6 @@ def crossval(
         out,
         folds=[name for name in folds.split(",") if name],
         init=init,
-        teachers=teacher,
         jobs=jobs,
         trainer_options={
             "accelerator": accelerator,

@@ -28,13 +28,6 @@ def train(
             "from the mean of them all."
         ),
     ] = [],  # noqa: B006  typer wants the default itself
-    teacher: Annotated[
-        list[Path],
-        typer.Option(
-            help="Learn from what a run over the same split answers, as train.distill says; given "
-            "again, from the mean of their answers."
-        ),
-    ] = [],  # noqa: B006  typer wants the default itself
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the run's last whole epoch.")
     ] = False,
@@ -57,9 +50,6 @@ def train(
 
       audio-emotion train --data RAVDESS --data CREMA-D --out runs/voice --config voice
 
-      audio-emotion train --data RAVDESS --data CREMA-D --out runs/student --config voice
-      --teacher runs/voice --teacher runs/other
-
       audio-emotion train --data MINE --out runs/mine --config adapt --init default
 
       audio-emotion train --data MINE --out runs/mine --config adapt --init default
@@ -80,13 +70,5 @@ def train(
         "num_nodes": num_nodes,
         "enable_progress_bar": sys.stderr.isatty(),
     }
-    best = training.train(
-        corpus,
-        settings,
-        out,
-        resume=resume,
-        init=begun,
-        teachers=teacher,
-        trainer_options=options,
-    )
+    best = training.train(corpus, settings, out, resume=resume, init=begun, trainer_options=options)
     typer.echo(f"best weights: {best}\nnext: audio-emotion export {out} --out model.onnx")

@@ -47,7 +47,6 @@ def crossval(
     *,
     folds: Sequence[str] = (),
     init: Sequence[Path] = (),
-    teachers: Sequence[Path] = (),
     jobs: int = 1,
     trainer_options: dict[str, Any] | None = None,
 ) -> dict[str, list[Row]]:
@@ -61,8 +60,6 @@ def crossval(
         folds: names of those to run, others that are done are kept; all if empty.
         init: other cross-validations over the same folds, each of which begins with the mean of
             the weights that its namesakes there came to.
-        teachers: other cross-validations over the same folds, of the same corpora or of some of
-            them, from whose namesakes each learns.
         jobs: folds trained at once, sharing the processor's threads.
         trainer_options: as `train`.
 
@@ -71,8 +68,7 @@ def crossval(
 
     Raises:
         TrainingError: `out` holds another protocol's, configuration's or corpus' folds, or a fold
-            is named that there is not; or a fold of `init` or `teachers` is not finished, or heard
-            other clips.
+            is named that there is not; or a fold of `init` is not finished, or heard other clips.
     """
     unknown = sorted(set(folds) - {fold.name for fold in protocol.folds})
     if unknown:
@@ -82,15 +78,12 @@ def crossval(
     splits = _splits(corpus, protocol)
     wanted = [fold for fold in protocol.folds if not folds or fold.name in folds]
     missing = [fold for fold in wanted if not (out / f"fold-{fold.name}" / ANSWERS).exists()]
-    facts = _belongs_to(corpus, protocol, config, init, teachers, splits)
+    facts = _belongs_to(corpus, protocol, config, init, splits)
     for fold in missing:
-        for other in (*init, *teachers):
-            _check_finished(other / f"fold-{fold.name}")
-        for other in init:  # teachers may be of one corpus only; `train` refuses what leaks
+        for other in init:
             _check_init(other / f"fold-{fold.name}", splits[fold.name])
     _check_out(out, facts)
-    others = (init, teachers)
-    run = partial(_run, corpus, protocol, config, out, others, jobs, trainer_options or {})
+    run = partial(_run, corpus, protocol, config, out, init, jobs, trainer_options or {})
     if jobs == 1:
         for fold in missing:
             run(fold)
@@ -115,7 +108,7 @@ def _run(
     protocol: Protocol,
     config: Config,
     out: Path,
-    others: tuple[Sequence[Path], Sequence[Path]],
+    init: Sequence[Path],
     jobs: int,
     options: dict[str, Any],
     fold: Fold,
@@ -123,15 +116,13 @@ def _run(
     if jobs > 1:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
     run = out / f"fold-{fold.name}"
-    init, teachers = ([other / run.name for other in few] for few in others)
     print(f"{protocol.name}, fold {fold.name} of {len(protocol.folds)}", flush=True)
     train(
         corpus,
         config,
         run,
         resume=(run / "config.yaml").exists(),
-        init=init,
-        teachers=teachers,
+        init=[other / run.name for other in init],
         parts=fold.parts,
         protocol=f"{protocol.name} {protocol.version}, fold {fold.name}: {protocol.promise}",
         trainer_options=options,
@@ -154,13 +145,10 @@ def _splits(corpus: Corpus, protocol: Protocol) -> dict[str, dict[str, str]]:
     }
 
 
-def _check_finished(run: Path) -> None:
-    if not (run / ANSWERS).exists():
-        raise TrainingError(f"{run} is no finished fold to begin with, or to learn from")
-
-
 def _check_init(run: Path, split: dict[str, str]) -> None:
     """Refuse weights that were trained or chosen on other clips: they may have heard the test."""
+    if not (run / ANSWERS).exists():
+        raise TrainingError(f"{run} is no finished fold to begin with")
     heard = json.loads((run / "data.json").read_text(encoding="utf-8"))["fingerprint"]
     for part, clips in split.items():
         if heard[part] != clips:
@@ -175,10 +163,9 @@ def _belongs_to(
     protocol: Protocol,
     config: Config,
     init: Sequence[Path],
-    teachers: Sequence[Path],
     splits: dict[str, dict[str, str]],
 ) -> dict[str, Any]:
-    """What all folds of a folder share, and what the folders share that they went on from."""
+    """What all folds of a folder share, and what those of the folders they began with shared."""
     return {
         "protocol": protocol.name,
         "version": protocol.version,
@@ -186,7 +173,6 @@ def _belongs_to(
         "corpus": corpus.name,
         "config": config.model_dump(mode="json"),
         "init": [_begun(other) for other in init],
-        "teachers": [_begun(other) for other in teachers],
     }
 
 
@@ -208,7 +194,7 @@ def _check_out(out: Path, facts: dict[str, Any]) -> None:
     before = json.loads(path.read_text(encoding="utf-8"))
     before["config"] = make_config(before["config"], str(path)).model_dump(mode="json")
     for name, value in json.loads(json.dumps(facts)).items():
-        if before.get(name, []) != value:  # an older one knows no teachers
+        if before.get(name) != value:
             raise TrainingError(
                 f"{out} was begun with another {name} than this command's; name another folder"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lightning as L
 import torch
@@ -19,9 +19,6 @@ from .data import Batch
 from .frontend import AT_ONCE, Frontend
 from .networks import Network, make_network
 from .spectral import SpectralAugment
-
-if TYPE_CHECKING:
-    from .teachers import Teachers  # which are modules of this kind
 
 MARGIN_SHARE = 0.3  # of the clips that keep some of the quiet at their ends
 WARM_STEPS = 10  # over which the running mean of the weights forgets the first ones
@@ -51,7 +48,6 @@ class EmotionModule(L.LightningModule):
         self.network = make_network(config.network, config.frontend, len(config.labels))
         wanted = list(config.train.auxiliary.values())
         self.auxiliary = Auxiliary(wanted, attribute_sizes, self.network.embedding_size)
-        self.teachers: Teachers | None = None  # what `train` was given, no part of the weights
         self.average = copy.deepcopy(self.network) if config.train.average else None
         if self.average:
             self.average.requires_grad_(False)
@@ -85,11 +81,6 @@ class EmotionModule(L.LightningModule):
         """
         return self.current_epoch < self.config.train.coarse_epochs
 
-    def on_fit_start(self) -> None:
-        """Teachers are no part of the module, so nobody else moves them."""
-        if self.teachers:
-            self.teachers.to(self.device)
-
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """A step's chances depend on seed and step only, so a resumed training repeats them."""
         settings = self.config.train
@@ -98,14 +89,10 @@ class EmotionModule(L.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            bands, length = self._changed(batch.waveforms)
-            pictures, counted = self._seen(bands, length)
+            pictures, counted = self._augmented(batch.waveforms)
         share, partner = draw_mixup(len(pictures), self.config.augment.mixup)
         partner = partner.to(self.device)
         targets, factors, allowed = self._targets(batch)
-        if self.teachers:
-            taught = self.teachers(bands, length, allowed)
-            targets = torch.lerp(targets, taught, self.config.train.distill)
         if share < 1:
             counted, allowed = counted | counted[partner], allowed | allowed[partner]
         mixed = [mix(values, share, partner) for values in (pictures, targets, factors)]
@@ -138,14 +125,7 @@ class EmotionModule(L.LightningModule):
     def logits(self, waveforms: Tensor) -> Tensor:
         """`(batch, samples)` → what the judged network makes of them, `(batch, classes)`."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            start, length = self.frontend.extent(waveforms)
-            bands = self.frontend.mel_power(self.frontend.place(waveforms, start, length))
-        return self.answers(bands, length)
-
-    def answers(self, bands: Tensor, length: Tensor) -> Tensor:
-        """`logits` of mel power `(batch, frames, n_mels or more)` of `length` voiced samples."""
-        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            pictures, counted = self._shrunk(*self.frontend.pictures(bands, length))
+            pictures, counted = self._shrunk(*self.frontend(waveforms))
         logits: Tensor = self.judged(
             pictures.contiguous(memory_format=torch.channels_last), counted
         )
@@ -192,25 +172,22 @@ class EmotionModule(L.LightningModule):
             optimizer, lr, total_steps=steps, pct_start=settings.warmup
         )
 
-    def _changed(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
-        """Mel power of changed clips, `(batch, frames, bands)`, and their voiced samples."""
+    def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures of changed clips, and their frames that count."""
         frontend, augment = self.frontend, self.config.augment
         start, length = self._cropped(*frontend.extent(waveforms), waveforms.shape[1])
         window = min(frontend.config.window, int(length.max())) if augment.crop_dur else None
         placed = frontend.place(waveforms, start, length, window)
-        if not augment.spectral_p:
-            return frontend.mel_power(placed), length
-        power = torch.cat([frontend.power(few) for few in torch.split(placed, AT_ONCE)])
-        hop = frontend.config.hop_length
-        frames = torch.clamp(length[:, 0] // hop + 1, max=power.shape[1])
-        bands, frames = self.spectral(power, frames)
-        return bands, (frames[:, None] - 1) * hop
-
-    def _seen(self, bands: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures in training, shifted and masked, and their frames that count."""
-        augment, win_dur = self.config.augment, self.config.frontend.win_dur
-        pictures, counted = self._shrunk(*self.frontend.pictures(bands, length))
-        steps = augment.shift_dur / win_dur * pictures.shape[3]
+        if augment.spectral_p:
+            power = torch.cat([frontend.power(few) for few in torch.split(placed, AT_ONCE)])
+            hop = frontend.config.hop_length
+            frames = torch.clamp(length[:, 0] // hop + 1, max=power.shape[1])
+            bands, frames = self.spectral(power, frames)
+            length = (frames[:, None] - 1) * hop
+        else:
+            bands = frontend.mel_power(placed)
+        pictures, counted = self._shrunk(*frontend.pictures(bands, length))
+        steps = augment.shift_dur / frontend.config.win_dur * pictures.shape[3]
         return spec_augment(shift(pictures, round(steps)), augment), counted
 
     def _cropped(self, start: Tensor, length: Tensor, samples: int) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,6 @@ RUN/
   history.csv       scores of each epoch, drawn in curves.png
   checkpoints/      last.safetensors to resume from, best.safetensors to export
       init.safetensors  the weights it began with, where it began with another run's
-  teachers/         copies of the runs that it learns from, where there are any
   tensorboard/      the same for `tensorboard --logdir`
 """
 
@@ -46,7 +45,6 @@ from .history import History
 from .interrupt import Interrupt
 from .module import EmotionModule
 from .run import begin_from, best_of, load_weights, save_weights, stored_config
-from .teachers import Teachers, kept, refuse_leaks
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86, x86, and Arm processors
 FIT_CLIPS = 400  # of the training part, spread evenly, for the rows' mean and deviation
@@ -59,7 +57,6 @@ def train(
     *,
     resume: bool = False,
     init: Sequence[Path] = (),
-    teachers: Sequence[Path] = (),
     parts: Sequence[str] | None = None,
     protocol: str | None = None,
     watch: L.Callback | None = None,
@@ -74,7 +71,6 @@ def train(
         run: folder to make, or to go on with.
         resume: go on after the last whole epoch; the weights come out as if never interrupted.
         init: other runs of the same network, or exported checkpoints, to start from the mean of.
-        teachers: other runs over the same split, to learn from what they answer.
         parts: of each clip: train, val, test, or nothing for one to leave out; else as the corpus
             states, or dealt at random.
         protocol: what the parts are, in words, for whoever reads the model's metadata.
@@ -87,8 +83,7 @@ def train(
 
     Raises:
         TrainingError: `run` exists already without `resume`, or is no run with it, or the corpus
-            is not the one it began with; or `init` holds no weights that fit; or a teacher
-            heard clips of the validation or test part.
+            is not the one it began with; or `init` holds no weights that fit.
         CorpusError: a part of the split is empty.
         StoppedError: Ctrl-C; the last whole epoch is kept.
     """
@@ -102,15 +97,10 @@ def train(
         if config.frontend.features == "pitch":  # a picture that they may not have seen
             _fit_frontend(module, items, config, cache)
         begin_from(init, module)
-    if teachers and not resume:
-        refuse_leaks(teachers, items)
-        module.teachers = Teachers(teachers, module)
     if getattr(rank_zero_only, "rank", 0) == 0:  # further processes find the run made
         _check_run(run, data, resume)
         if not resume:
-            _write_run(run, config, items, data, module, begun=bool(init))
-    if resume and kept(run):
-        module.teachers = Teachers(kept(run), module)
+            _write_run(run, config, items, data, module if init else None)
     last, first = run / "checkpoints" / f"last{ENDING}", run / f"init{ENDING}"
     if first.exists():
         load_weights(first, module)
@@ -250,15 +240,11 @@ def _write_run(
     config: Config,
     items: Sequence[Item],
     data: dict[str, Any],
-    module: EmotionModule,
-    *,
-    begun: bool,
+    begun: EmotionModule | None,
 ) -> None:
     """The configuration last: a folder that holds it is complete."""
     if begun:
-        save_weights(module, run / f"init{ENDING}")
-    if module.teachers:
-        module.teachers.keep(run)
+        save_weights(begun, run / f"init{ENDING}")
     write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
     write_split(run / "split.csv", [(item.clip, item.part) for item in items])
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
