@@ -185,6 +185,29 @@ def test_a_run_can_start_from_the_mean_of_several(finished: Path) -> None:
         torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-7)
 
 
+def test_no_epochs_make_the_mean_a_run_of_its_own(
+    ravdess: Path, finished: Path, tmp_path: Path
+) -> None:
+    """Calibrated and exported as any other, and the same after a kill."""
+    best, last = (finished / "checkpoints" / f"{name}.safetensors" for name in ("best", "last"))
+    config, corpus = tiny("train.epochs=0"), load_corpus(ravdess)
+    run = tmp_path / "mean"
+    train(corpus, config, run, init=[best, last])
+    expected = EmotionModule(config)
+    begin_from([best, last], expected)
+    for name, value in expected.network.state_dict().items():
+        assert torch.equal(weights(run, "best")[f"network.{name}"], value)
+    calibration = (run / "calibration.json").read_text()
+    (run / "calibration.json").unlink()
+    train(corpus, config, run, resume=True)
+    assert (run / "calibration.json").read_text() == calibration
+    export(run, tmp_path / "mean.onnx")
+    assert len(Classifier(tmp_path / "mean.onnx")(np.zeros(RATE), RATE).probabilities) == 8
+    with pytest.raises(TrainingError, match="of which there are none"):
+        train(corpus, config, tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+
+
 def test_weights_go_on_with_a_picture_of_the_pitch(tmp_path: Path) -> None:
     """At first they answer as if it were not there."""
     torch.manual_seed(0)

@@ -123,7 +123,7 @@ class TrainConfig(_Section):
     """How the weights are found."""
 
     seed: int = Field(0, ge=0)
-    epochs: int = Field(45, ge=1)
+    epochs: int = Field(45, ge=0)  # 0: the weights, or the mean of them, that it begins with
     # First epochs, on pictures averaged 2x2, a quarter of the cost.
     coarse_epochs: int = Field(25, ge=0)
     dropout_from: float = Field(0.5, ge=0, lt=1)  # share of the epochs before dropout sets in
@@ -151,7 +151,7 @@ class TrainConfig(_Section):
 
     @model_validator(mode="after")
     def _ends_fine(self) -> Self:
-        if self.coarse_epochs >= self.epochs:
+        if self.coarse_epochs and self.coarse_epochs >= self.epochs:
             raise ValueError(
                 f"coarse_epochs {self.coarse_epochs} leave no epoch of {self.epochs} at full "
                 "resolution, the only one that the model is used at"

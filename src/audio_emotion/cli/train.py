@@ -25,7 +25,7 @@ def train(
         list[Path],
         typer.Option(
             help="Start from a run's best weights, a checkpoint, or the word default; given again, "
-            "from the mean of them all."
+            "from the mean of them all (train.epochs=0: to be that mean)."
         ),
     ] = [],  # noqa: B006  typer wants the default itself
     resume: Annotated[

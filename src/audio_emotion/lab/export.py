@@ -242,7 +242,7 @@ def metadata(run: Path, config: Config, precision: str) -> Mapping[str, str]:
     data: dict[str, Any] = json.loads((run / "data.json").read_text(encoding="utf-8"))
     checkpoint = load(best_of(run))
     rows: list[dict[str, float]] = next(
-        (state["rows"] for state in checkpoint["callbacks"].values() if "rows" in state), []
+        (state["rows"] for state in checkpoint.get("callbacks", {}).values() if "rows" in state), []
     )
     return {
         "format": "audio-emotion-1",

@@ -83,7 +83,8 @@ def train(
 
     Raises:
         TrainingError: `run` exists already without `resume`, or is no run with it, or the corpus
-            is not the one it began with; or `init` holds no weights that fit.
+            is not the one it began with; or `init` holds no weights that fit, or with
+            `train.epochs` 0 none at all.
         CorpusError: a part of the split is empty.
         StoppedError: Ctrl-C; the last whole epoch is kept.
     """
@@ -92,6 +93,8 @@ def train(
     items, sizes = attributed(_items(corpus, config, parts), list(config.train.auxiliary))
     data = _describe(corpus, items, protocol or _dealt(config))
     torch.manual_seed(config.train.seed)
+    if not (config.train.epochs or init or resume):
+        raise TrainingError("train.epochs 0 keeps the weights of --init, of which there are none")
     module = EmotionModule(config, class_weights(config, items), sizes)
     if init and not resume:  # before a folder is made: the weights may not fit
         if config.frontend.features == "pitch":  # a picture that they may not have seen
@@ -106,11 +109,31 @@ def train(
         load_weights(first, module)
     elif not last.exists():
         _fit_frontend(module, items, config, cache)
+    clips = ClipsModule(items, config, cache)
+    if config.train.epochs:
+        finished_here = _fit(module, clips, run, [watch] if watch else [], trainer_options or {})
+    else:
+        save_weights(module, best_of(run))
+        finished_here = True
+    if finished_here:
+        load_weights(best_of(run), module)
+        calibration = calibrate(*val_logits(module, clips))
+        write_text(run / "calibration.json", json.dumps(calibration.as_dict(), indent=2) + "\n")
+    return best_of(run)
+
+
+def _fit(
+    module: EmotionModule,
+    clips: ClipsModule,
+    run: Path,
+    further: Sequence[L.Callback],
+    options: dict[str, Any],
+) -> bool:
+    """Train to the end, and say whether this process is the one that finishes the run."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its advice is not ours
     interrupt = Interrupt()
-    callbacks = [interrupt, *([watch] if watch else [])]
-    trainer = _trainer(run, config, callbacks, trainer_options or {})
-    clips = ClipsModule(items, config, cache)
+    trainer = _trainer(run, module.config, [interrupt, *further], options)
+    last = run / "checkpoints" / f"last{ENDING}"
     try:
         with interrupt.listening(), warnings.catch_warnings():
             for advice in ("does not have many workers", "isinstance.treespec", "is not empty"):
@@ -118,11 +141,7 @@ def train(
             trainer.fit(module, clips, ckpt_path=last if last.exists() else None)
     except SystemExit as error:  # how Lightning ends on Ctrl-C
         raise StoppedError(f"{run} holds its last whole epoch; --resume goes on") from error
-    if trainer.is_global_zero:
-        load_weights(best_of(run), module)
-        calibration = calibrate(*val_logits(module, clips))
-        write_text(run / "calibration.json", json.dumps(calibration.as_dict(), indent=2) + "\n")
-    return best_of(run)
+    return bool(trainer.is_global_zero)
 
 
 @torch.no_grad()
