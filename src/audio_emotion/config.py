@@ -20,7 +20,6 @@ from typing_extensions import Self
 from .errors import ConfigError
 from .labels import EMOTIONS
 
-Attribute = Literal["speaker", "gender", "channel", "intensity", "statement"]  # of a clip
 SOURCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
 
 
@@ -142,9 +141,6 @@ class TrainConfig(_Section):
     further: float = Field(0, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     class_weights: Literal["source", "balanced", "root", "none"] | tuple[float, ...] = "source"
-    # What else a clip is asked for, and the weight of its loss; below 0 the network learns to hide
-    # it, see `lab/auxiliary.py`.
-    auxiliary: dict[Attribute, float] = {}
     # `auto`: bf16 where the processor or GPU computes in it; elsewhere it is many times slower.
     precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
     workers: int = Field(1, ge=0)  # processes that decode and augment
@@ -334,10 +330,12 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 def _number(value: Any) -> Any:
     """YAML 1.1 reads `5e-4` as text, since it wants a point in it; people do not."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _in_words(error: Any) -> str:

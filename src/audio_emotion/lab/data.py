@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import lightning as L
 import numpy as np
@@ -27,7 +27,6 @@ class Batch(NamedTuple):
     waveforms: Tensor  # (batch, samples)
     labels: Tensor  # (batch,)
     corpora: Tensor  # (batch,)
-    attributes: Tensor  # (batch, auxiliary targets), -1 where unknown
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,9 @@ class Item:
     digest: str
     part: str
     corpus: int = 0  # among those trained on together
-    attributes: tuple[int, ...] = ()  # its auxiliary targets, -1 for one that is not known
 
 
-Example: TypeAlias = tuple[Signal, int, int, tuple[int, ...]]  # as the fields of a batch
-
-
-class Clips(Dataset[Example]):
+class Clips(Dataset[tuple[Signal, int, int]]):
     """Signals at the model's rate; an index is `(epoch, item)`, so workers share no state."""
 
     def __init__(
@@ -58,13 +53,13 @@ class Clips(Dataset[Example]):
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: tuple[int, int]) -> Example:
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Signal, int, int]:
         epoch, number = index
         item = self.items[number]
         signal = self._rendition(item, epoch) if self.augment else self._decoded(item)
         if self.augment:
             signal = add_noise(signal, self.config.augment, self._rng(item, NOISE, epoch))
-        return signal, int(item.clip.label), item.corpus, item.attributes
+        return signal, int(item.clip.label), item.corpus
 
     def _decoded(self, item: Item) -> Signal:
         rate = self.config.frontend.sampling_rate
@@ -174,11 +169,11 @@ class ClipsModule(L.LightningDataModule):
         )
 
 
-def collate(batch: Sequence[Example]) -> Batch:
+def collate(batch: Sequence[tuple[Signal, int, int]]) -> Batch:
     """Signals of any length, each followed by zeros, as one batch."""
-    longest = max(len(signal) for signal, *_ in batch)
+    longest = max(len(signal) for signal, _, _ in batch)
     waveforms = torch.zeros(len(batch), longest)
-    for row, (signal, *_) in zip(waveforms, batch, strict=True):
+    for row, (signal, _, _) in zip(waveforms, batch, strict=True):
         row[: len(signal)] = torch.from_numpy(signal)
-    _, *targets = zip(*batch, strict=True)
-    return Batch(waveforms, *map(torch.tensor, targets))
+    _, labels, corpora = zip(*batch, strict=True)
+    return Batch(waveforms, torch.tensor(labels), torch.tensor(corpora))

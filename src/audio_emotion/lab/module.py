@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
@@ -14,7 +13,6 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from ..config import Config
 from .augment import draw_mixup, mix, shift, spec_augment
-from .auxiliary import Auxiliary
 from .data import Batch
 from .frontend import AT_ONCE, Frontend
 from .networks import Network, make_network
@@ -32,22 +30,14 @@ class EmotionModule(L.LightningModule):
         config: the whole configuration.
         class_weights: `(corpora, classes)` factors of the loss; 0 for a label that clips of a
             corpus cannot have, which is then left out of their softmax.
-        attribute_sizes: of each of `train.auxiliary`, where they are to be trained.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        class_weights: Tensor | None = None,
-        attribute_sizes: Sequence[int] = (),
-    ) -> None:
+    def __init__(self, config: Config, class_weights: Tensor | None = None) -> None:
         super().__init__()
         self.config = config
         self.frontend = Frontend(config.frontend)
         self.spectral = SpectralAugment(config.augment, config.frontend)
         self.network = make_network(config.network, config.frontend, len(config.labels))
-        wanted = list(config.train.auxiliary.values())
-        self.auxiliary = Auxiliary(wanted, attribute_sizes, self.network.embedding_size)
         self.average = copy.deepcopy(self.network) if config.train.average else None
         if self.average:
             self.average.requires_grad_(False)
@@ -97,13 +87,9 @@ class EmotionModule(L.LightningModule):
             counted, allowed = counted | counted[partner], allowed | allowed[partner]
         mixed = [mix(values, share, partner) for values in (pictures, targets, factors)]
         pictures = mixed[0].contiguous(memory_format=torch.channels_last)
-        embedded = self.network.embed(pictures, counted)
-        logits = self.network.answer(embedded)
+        logits = self.network(pictures, counted)
         loss = self._loss(logits, mixed[1], mixed[2], allowed)
         self._record("train", logits, batch.labels, loss)
-        if self.auxiliary.layers:
-            loss = loss + share * self.auxiliary(embedded, batch.attributes)
-            loss = loss + (1 - share) * self.auxiliary(embedded, batch.attributes[partner])
         return loss
 
     @torch.no_grad()
@@ -140,7 +126,7 @@ class EmotionModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings = self.config.train
-        weights = [*self.network.parameters(), *self.auxiliary.parameters()]
+        weights = list(self.network.parameters())
         groups = [
             {"params": [w for w in weights if w.ndim > 1], "weight_decay": settings.weight_decay},
             {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},

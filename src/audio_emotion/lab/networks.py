@@ -48,8 +48,7 @@ class DeepAudioEmotionCNN(nn.Module):
         widths = [channels, *(round(width * config.width) for width in CHANNELS)]
         blocks = pairwise(widths)
         self.features = nn.Sequential(*(_block(a, b, config.block_dropout) for a, b in blocks))
-        self.embedding_size = widths[-1]
-        sizes = [self.embedding_size, *HIDDEN]
+        sizes = [widths[-1], *HIDDEN]
         layers = [
             nn.Sequential(nn.Linear(a, b), nn.ReLU(inplace=True), nn.Dropout(config.dropout))
             for a, b in pairwise(sizes)
@@ -59,17 +58,8 @@ class DeepAudioEmotionCNN(nn.Module):
 
     def forward(self, pictures: Tensor, counted: Tensor | None = None) -> Tensor:
         """`(batch, channels, n_mels, frames)` → logits `(batch, classes)`; every frame counts."""
-        return self.answer(self.embed(pictures, counted))
-
-    def embed(self, pictures: Tensor, counted: Tensor | None = None) -> Tensor:
-        """What the convolutions leave of a clip, `(batch, embedding_size)`."""
         maps = self.features(pictures)  # (batch, 512 * width, n_mels / 32, frames / 32)
-        mean: Tensor = maps.mean((2, 3))
-        return mean
-
-    def answer(self, embedded: Tensor) -> Tensor:
-        """Logits `(batch, classes)` of what `embed` gives."""
-        logits: Tensor = self.classifier(embedded)
+        logits: Tensor = self.classifier(maps.mean((2, 3)))
         return logits
 
     def set_dropout(self, active: bool) -> None:

@@ -62,26 +62,16 @@ class VoiceResNet(nn.Module):
         )
         self.pool = AttentivePool(widths[-1] * -(-n_mels // 16))
         self.dropout = nn.Dropout(config.dropout)
-        self.embedding_size = 2 * HEADS * HEAD_SIZE
-        self.classifier = nn.Linear(self.embedding_size, classes)
+        self.classifier = nn.Linear(2 * HEADS * HEAD_SIZE, classes)
 
     def forward(self, pictures: Tensor, counted: Tensor) -> Tensor:
         """`(batch, channels, n_mels, frames)` and the frames that count → logits."""
-        return self.answer(self.embed(pictures, counted))
-
-    def embed(self, pictures: Tensor, counted: Tensor) -> Tensor:
-        """What is left of a clip before the last layer, `(batch, embedding_size)`."""
         maps = self.stem(pictures)
         mask = _halve(counted[:, None, None].float()).to(maps.dtype)
         maps = maps * mask
         for block in self.blocks:
             maps, mask = block(maps, mask)
-        pooled: Tensor = self.pool(maps, mask)
-        return pooled
-
-    def answer(self, embedded: Tensor) -> Tensor:
-        """Logits `(batch, classes)` of what `embed` gives."""
-        logits: Tensor = self.classifier(self.dropout(embedded))
+        logits: Tensor = self.classifier(self.dropout(self.pool(maps, mask)))
         return logits
 
     def set_dropout(self, active: bool) -> None:

@@ -37,7 +37,6 @@ from ..corpora.split import parts_of, write_split
 from ..errors import CorpusError, StoppedError, TrainingError
 from ..evaluation.calibration import calibrate
 from ..files import write_text
-from .auxiliary import attributed
 from .cache import SignalCache
 from .checkpoints import ENDING, SafetensorsIO
 from .data import Batch, Clips, ClipsModule, Item
@@ -90,12 +89,12 @@ def train(
     """
     cache = cache or SignalCache()
     config = stored_config(run) if resume else _settled(config)
-    items, sizes = attributed(_items(corpus, config, parts), list(config.train.auxiliary))
+    items = _items(corpus, config, parts)
     data = _describe(corpus, items, protocol or _dealt(config))
     torch.manual_seed(config.train.seed)
     if not (config.train.epochs or init or resume):
         raise TrainingError("train.epochs 0 keeps the weights of --init, of which there are none")
-    module = EmotionModule(config, class_weights(config, items), sizes)
+    module = EmotionModule(config, class_weights(config, items))
     if init and not resume:  # before a folder is made: the weights may not fit
         if config.frontend.features == "pitch":  # a picture that they may not have seen
             _fit_frontend(module, items, config, cache)
