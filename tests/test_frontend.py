@@ -5,6 +5,7 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 import torch
 
 from audio_emotion import resample
@@ -14,6 +15,7 @@ from audio_emotion.lab.frontend import (
     PITCHES,
     Frontend,
     dct_matrix,
+    hann,
     hz_to_mel,
     lag_cosines,
     likeness,
@@ -25,6 +27,16 @@ CONFIG = FrontendConfig()
 RATE = CONFIG.sampling_rate
 MEL_TOLERANCE = 0.01  # dB, single precision after a logarithm
 MFCC_TOLERANCE = 0.05  # a coefficient sums 128 of those
+
+
+def test_window_is_scipys() -> None:
+    """To the last bit, so that a training repeats itself in another process."""
+    for n in (1024, 2048):
+        expected = scipy.signal.get_window("hann", n).astype(np.float32)
+        np.testing.assert_allclose(hann(n), expected, rtol=0, atol=1e-7)
+        np.testing.assert_array_equal(
+            Frontend(load_config("source", [f"frontend.n_fft={n}"]).frontend).window, hann(n)
+        )
 
 
 def tone(hertz: float, seconds: float = 3.5, amplitude: float = 0.5) -> torch.Tensor:

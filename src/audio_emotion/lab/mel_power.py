@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import FrontendConfig
-from .frontend import lag_cosines, likeness, mel_filters
+from .frontend import hann, lag_cosines, likeness, mel_filters
 
 
 class MelPower(nn.Module):
@@ -45,7 +45,7 @@ class MelPower(nn.Module):
         cosines = np.zeros((len(bins), config.n_mels + 1), np.float32)
         cosines[first] = lag_cosines(config.sampling_rate, n, config.n_mels)
         for name, value in [
-            ("window", torch.hann_window(n).numpy()),
+            ("window", hann(n)),
             ("down", np.stack([np.cos(down), np.sin(down)], 1).reshape(-1, self.rows)),
             ("turn_real", np.cos(turn)),
             ("turn_imaginary", np.sin(turn)),
