@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_emotion.evaluation.analysis import Row
+from audio_emotion.evaluation.analysis import Row, restrict
+from audio_emotion.evaluation.metrics import confusion_matrix, unweighted_average_recall
 
 
 def answers(folder: Path) -> dict[tuple[str, str], Row]:
@@ -25,18 +26,10 @@ def answers(folder: Path) -> dict[tuple[str, str], Row]:
     return {(fold, row["clip"]): row for fold, those in rows.items() for row in those}
 
 
-def chances(rows: list[Row]) -> np.ndarray:
-    """`(clips, classes)`, zero for emotions that no clip of the corpus is labelled with."""
-    known = {row["truth"] for row in rows}
-    return np.array(
-        [[p * (name in known) for name, p in row["probabilities"].items()] for row in rows]
-    )
-
-
-def uar(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Mean of the recalls, in percent."""
-    right = probabilities.argmax(1) == truth
-    return 100 * float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
+def uar(probabilities: np.ndarray, truth: list[int]) -> float:
+    """Of answers `(clips, labels)`, in percent."""
+    matrix = confusion_matrix(truth, probabilities.argmax(1), probabilities.shape[1])
+    return 100 * unweighted_average_recall(matrix)
 
 
 def main() -> None:
@@ -50,9 +43,11 @@ def main() -> None:
     print("|---|--:|" + "--:|" * (len(folders) + 1))
     for corpus in sorted({found[0][key]["corpus"] for key in common}):
         keys = [key for key in common if found[0][key]["corpus"] == corpus]
-        labels = list(found[0][keys[0]]["probabilities"])
-        truth = np.array([labels.index(found[0][key]["truth"]) for key in keys])
-        each = [chances([rows[key] for key in keys]) for rows in found]
+        truths = [found[0][key]["truth"] for key in keys]
+        labels = [name for name in found[0][keys[0]]["probabilities"] if name in truths]
+        answered = [restrict([rows[key] for key in keys], labels) for rows in found]
+        each = [np.array([list(row["probabilities"].values()) for row in r]) for r in answered]
+        truth = [labels.index(name) for name in truths]
         figures = [uar(p, truth) for p in (*each, np.mean(each, 0))]
         print(f"| {corpus} | {len(keys)} | {' | '.join(f'{f:.1f}' for f in figures)} |")
 

@@ -37,6 +37,11 @@ def best_of(run: Path) -> Path:
     return run / "checkpoints" / f"best{ENDING}"
 
 
+def last_of(run: Path) -> Path:
+    """The checkpoint after the last whole epoch of `run`, to resume from."""
+    return run / "checkpoints" / f"last{ENDING}"
+
+
 def begin_from(inits: Sequence[Path], module: EmotionModule) -> None:
     """Put the weights of other runs, or of exported checkpoints, into a new `module`.
 

@@ -43,7 +43,7 @@ from .data import Batch, Clips, ClipsModule, Item
 from .history import History
 from .interrupt import Interrupt
 from .module import EmotionModule
-from .run import begin_from, best_of, load_weights, save_weights, stored_config
+from .run import begin_from, best_of, last_of, load_weights, save_weights, stored_config
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86, x86, and Arm processors
 FIT_CLIPS = 400  # of the training part, spread evenly, for the rows' mean and deviation
@@ -89,11 +89,11 @@ def train(
     """
     cache = cache or SignalCache()
     config = stored_config(run) if resume else _settled(config)
+    if not (config.train.epochs or init or resume):
+        raise TrainingError("train.epochs 0 keeps the weights of --init, of which there are none")
     items = _items(corpus, config, parts)
     data = _describe(corpus, items, protocol or _dealt(config))
     torch.manual_seed(config.train.seed)
-    if not (config.train.epochs or init or resume):
-        raise TrainingError("train.epochs 0 keeps the weights of --init, of which there are none")
     module = EmotionModule(config, class_weights(config, items))
     if init and not resume:  # before a folder is made: the weights may not fit
         if config.frontend.features == "pitch":  # a picture that they may not have seen
@@ -103,21 +103,19 @@ def train(
         _check_run(run, data, resume)
         if not resume:
             _write_run(run, config, items, data, module if init else None)
-    last, first = run / "checkpoints" / f"last{ENDING}", run / f"init{ENDING}"
+    first = run / f"init{ENDING}"
     if first.exists():
         load_weights(first, module)
-    elif not last.exists():
+    elif not last_of(run).exists():
         _fit_frontend(module, items, config, cache)
     clips = ClipsModule(items, config, cache)
-    if config.train.epochs:
-        finished_here = _fit(module, clips, run, [watch] if watch else [], trainer_options or {})
-    else:
+    if not config.train.epochs:
         save_weights(module, best_of(run))
-        finished_here = True
-    if finished_here:
-        load_weights(best_of(run), module)
-        calibration = calibrate(*val_logits(module, clips))
-        write_text(run / "calibration.json", json.dumps(calibration.as_dict(), indent=2) + "\n")
+    elif not _fit(module, clips, run, [watch] if watch else [], trainer_options or {}):
+        return best_of(run)  # another process of this training calibrates
+    load_weights(best_of(run), module)
+    calibration = calibrate(*val_logits(module, clips))
+    write_text(run / "calibration.json", json.dumps(calibration.as_dict(), indent=2) + "\n")
     return best_of(run)
 
 
@@ -132,7 +130,7 @@ def _fit(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its advice is not ours
     interrupt = Interrupt()
     trainer = _trainer(run, module.config, [interrupt, *further], options)
-    last = run / "checkpoints" / f"last{ENDING}"
+    last = last_of(run)
     try:
         with interrupt.listening(), warnings.catch_warnings():
             for advice in ("does not have many workers", "isinstance.treespec", "is not empty"):
