@@ -321,6 +321,8 @@ def test_a_label_that_only_another_corpus_has_weighs_nothing(ravdess: Path) -> N
     ]
     weights = class_weights(tiny("train.class_weights=none"), items)
     assert weights.tolist() == [[1.0] * 8, [1.0, 0.0, *[1.0] * 6]]
+    tested = Item(others[0], "0" * 64, "test", 2)  # a corpus that is not trained on
+    assert class_weights(tiny("train.class_weights=root"), [*items, tested]).isfinite().all()
     nobody = [item for item in items if item.clip not in calm]
     assert class_weights(tiny("train.class_weights=none"), nobody).all()
 

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from ..config import FrontendConfig
+from .processor import prepare
 
 AT_ONCE = 4  # clips transformed at a time
-KEPT = 31 << 20  # bytes; the GNU C library learns from blocks of less than 32 MiB
 BANDS = 16  # mel bands multiplied at a time
 AMIN = 1e-10  # power floor before the logarithm, as librosa's power_to_db
 TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effects.trim
@@ -115,16 +115,6 @@ def dct_matrix(n: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
-def keep_freed_memory() -> None:
-    """Have the buffers of one batch used again for the next, on systems with the GNU C library.
-
-    It gives large blocks back to the system as soon as they are freed, and every page of the next
-    one costs a fault.  What counts as large it learns from the largest block freed so far, so one
-    that is never written to, and costs nothing, teaches it (mallopt(3), M_MMAP_THRESHOLD).
-    """
-    torch.empty(KEPT, dtype=torch.uint8)
-
-
 def _reach(filters: np.ndarray) -> tuple[int, int]:
     """First and one past the last bin that any of `filters` weighs."""
     bins = np.flatnonzero(filters.any(0))
@@ -140,7 +130,7 @@ class Frontend(nn.Module):
 
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()
-        keep_freed_memory()
+        prepare()
         self.config = config
         filters = mel_filters(config.sampling_rate, config.n_fft, config.n_mels)
         for name, value in [

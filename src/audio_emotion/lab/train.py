@@ -181,7 +181,8 @@ def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
     counts = np.zeros((1 + max(item.corpus for item in items), len(config.labels)), np.int64)
     np.add.at(counts, ([i.corpus for i in training], [int(i.clip.label) for i in training]), 1)
     present = np.maximum(counts, 1)
-    balanced = counts.sum(1, keepdims=True) / ((counts > 0).sum(1, keepdims=True) * present)
+    held = np.maximum((counts > 0).sum(1, keepdims=True), 1)  # none: a corpus that only tests
+    balanced = counts.sum(1, keepdims=True) / (held * present)
     wanted = config.train.class_weights
     named: dict[str, npt.ArrayLike] = {
         "none": 1.0,
