@@ -6,9 +6,11 @@ vector, then four fully connected layers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from ..config import FrontendConfig, NetworkConfig
@@ -19,16 +21,41 @@ CHANNELS = (64, 128, 256, 512, 512)  # of the five blocks, at width 1
 HIDDEN = (512, 256, 128)  # of the fully connected layers, at any width
 
 
-Network: TypeAlias = "DeepAudioEmotionCNN | VoiceResNet"
+Network: TypeAlias = "DeepAudioEmotionCNN | VoiceResNet | Committee"
 
 
 def make_network(
     config: NetworkConfig, frontend: FrontendConfig, classes: int = len(EMOTIONS)
 ) -> Network:
     """The network of a configuration, for the pictures of its front end."""
+    if config.members > 1:
+        alone = config.model_copy(update={"members": 1})
+        return Committee(make_network(alone, frontend, classes) for _ in range(config.members))
     if config.kind == "resnet":
         return VoiceResNet(config, frontend.channels, frontend.n_mels, classes)
     return DeepAudioEmotionCNN(config, frontend.channels, classes)
+
+
+class Committee(nn.Module):
+    """Networks that look at the same picture, and answer with the mean of their logits.
+
+    So their probabilities' geometric mean, which no factor that one of them adds to all changes
+    (Hansen and Salamon, 1990, for why the mistakes of several trainings cancel in part).
+    """
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, pictures: Tensor, counted: Tensor) -> Tensor:
+        """As each member: `(batch, channels, n_mels, frames)` → logits `(batch, classes)`."""
+        answers = torch.stack([member(pictures, counted) for member in self.members])
+        return answers.mean(0)
+
+    def set_dropout(self, active: bool) -> None:
+        """Switch every member's dropout."""
+        for member in self.members:
+            member.set_dropout(active)  # type: ignore[operator]
 
 
 class DeepAudioEmotionCNN(nn.Module):

@@ -15,7 +15,7 @@ from ..labels import EMOTIONS
 from .checkpoints import ENDING, load, save
 from .module import EmotionModule
 
-HEAD = "classifier."  # where the last layer's names begin, in every network
+HEAD = "classifier."  # of the last layers' names, in every network
 STEM = "stem.0.weight"  # of `VoiceResNet`, which sees the pictures
 
 
@@ -46,12 +46,17 @@ def begin_from(inits: Sequence[Path], module: EmotionModule) -> None:
     """Put the weights of other runs, or of exported checkpoints, into a new `module`.
 
     Of several it is their mean (Wortsman et al., 2022, arXiv:2203.05482), which only helps where
-    they began alike.  Where the labels are others, rows of the last layer go by their names.  A
-    picture of the pitch that the weights did not see is one more picture, of no weight yet.
+    they began alike; but a committee of as many gets one for each member.  Where the labels are
+    others, rows of the last layer go by their names.  A picture of the pitch that the weights did
+    not see is one more picture, of no weight yet.
 
     Raises:
-        TrainingError: as `load_weights`.
+        TrainingError: as `load_weights`; or the weights would be a committee, but do not see the
+            same pictures.
     """
+    if len(inits) == module.config.network.members > 1:
+        _seat(inits, module)
+        return
     mean: dict[str, Tensor] = {}
     for init in inits:
         _begin_from_one(init, module)
@@ -59,6 +64,29 @@ def begin_from(inits: Sequence[Path], module: EmotionModule) -> None:
             mean[name] = mean.get(name, 0) + value / len(inits)
     fitting = {name: mean[name].to(value.dtype) for name, value in module.state_dict().items()}
     module.load_state_dict(fitting)
+
+
+def _seat(inits: Sequence[Path], module: EmotionModule) -> None:
+    """Each of the weights as a member of the module's committee."""
+    config = module.config
+    network = config.network.model_copy(update={"members": 1})
+    scales: list[dict[str, Tensor]] = []
+    state = module.state_dict()
+    for number, init in enumerate(inits):
+        alone = EmotionModule(config.model_copy(update={"network": network}))
+        _begin_from_one(init, alone)
+        scales.append(alone.frontend.state_dict())
+        if any(not torch.allclose(value, scales[0][name]) for name, value in scales[-1].items()):
+            raise TrainingError(
+                f"{init} and {inits[0]} scale their pictures differently, so they cannot look at "
+                "the same ones; take trainings on the same clips"
+            )
+        for name, value in alone.judged.state_dict().items():
+            for part in ("network", "average"):
+                if f"{part}.members.{number}.{name}" in state:
+                    state[f"{part}.members.{number}.{name}"] = value
+    module.load_state_dict(state)
+    module.frontend.load_state_dict(scales[0])
 
 
 def _begin_from_one(init: Path, module: EmotionModule) -> None:
@@ -98,9 +126,11 @@ def load_weights(
             judged |= _rows(judged, module, labels)
         frontend = {name: weights[f"frontend.{name}"] for name in ("mean", "deviation")}
         sees_pitch = module.config.frontend.features == "pitch"
-        if labels is not None and sees_pitch and STEM in judged:
-            stem = torch.zeros_like(module.judged.state_dict()[STEM])
-            judged[STEM] = _widened(judged[STEM], stem, 1)
+        stems = [name for name in judged if name.endswith(STEM)]
+        if labels is not None and sees_pitch and stems:
+            for name in stems:
+                new = torch.zeros_like(module.judged.state_dict()[name])
+                judged[name] = _widened(judged[name], new, 1)
             own = module.frontend.state_dict()
             frontend = {name: _widened(value, own[name], 0) for name, value in frontend.items()}
         module.network.load_state_dict(judged)
@@ -129,9 +159,12 @@ def _rows(
 ) -> dict[str, Tensor]:
     """The last layer of `judged` for the module's labels."""
     own = module.judged.state_dict()
-    last = [name for name in own if name.startswith(HEAD)][-2:]
+    heads: dict[str, list[str]] = {}  # by member
+    for name in own:
+        if HEAD in name:
+            heads.setdefault(name.partition(HEAD)[0], []).append(name)
     found = {}
-    for name in last:
+    for name in (name for names in heads.values() for name in names[-2:]):
         found[name] = own[name].clone()
         for row, label in enumerate(module.config.labels):
             if label in labels:
