@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from audio_emotion.config import load_config
 from audio_emotion.corpora import Clip, Corpus, load_corpora, load_corpus
 from audio_emotion.corpora.corpus import join
 from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import protocols
+from audio_emotion.evaluation.crossval import summarize
 from audio_emotion.evaluation.protocols import Fold, Protocol, build, check
-from audio_emotion.labels import Emotion
+from audio_emotion.labels import EMOTIONS, Emotion
 from conftest import RATE, voice
 
 PARTS = ("train", "val", "test")
@@ -110,6 +112,37 @@ def test_cross_corpus_trains_on_the_first_and_tests_on_the_others(
     assert {both.clips[n].corpus for n in fold.members("train")} == {"RAVDESS"}
     with pytest.raises(CorpusError, match="needs two corpora"):
         build("cross-corpus", actors24)
+
+
+def test_cross_corpus_is_judged_among_the_labels_of_both_sides(
+    actors24: Corpus, tmp_path: Path
+) -> None:
+    """Nobody who has learnt from CREMA-D can know calm and surprised."""
+    both = join([load_corpus(crema(tmp_path)), actors24])
+    protocol = build("cross-corpus", both)
+    tested = [both.clips[n] for n in protocol.folds[0].members("test")]
+    probabilities = dict.fromkeys(EMOTIONS, 0.02) | {"calm": 0.5, "happy": 0.3}
+    rows = [
+        {
+            "clip": clip.name,
+            "corpus": clip.corpus,
+            "speaker": clip.speaker,
+            "channel": clip.channel,
+            "truth": clip.label.label,
+            "answer": "calm",
+            "confidence": 0.5,
+            "confident": False,
+            "probabilities": probabilities,
+        }
+        for clip in tested
+    ]
+    result = summarize({"1": rows}, both, protocol, load_config("voice"))["RAVDESS"]
+    judged = {row["truth"] for row in result["predictions"]}
+    assert judged == set(EMOTIONS) - {"calm", "surprised"}
+    assert {row["answer"] for row in result["predictions"]} == {"happy"}
+    assert result["over_folds"]["uar"]["mean"] == pytest.approx(1 / 6)
+    assert "trained on CREMA-D; judged among" in result["protocol"]
+    assert "without calm and surprised" in result["protocol"]
 
 
 def clips() -> list[Clip]:

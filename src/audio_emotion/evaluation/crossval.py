@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..config import Config
-from ..corpora import Corpus
+from ..corpora import Clip, Corpus
 from .analysis import Row, analyse, restrict, scores
 from .metrics import SCORES
 from .protocols import Protocol
@@ -92,19 +92,22 @@ def _result(
     protocol: Protocol,
     config: Config,
 ) -> dict[str, Any]:
+    member = next(row["corpus"] for rows in folds.values() for row in rows)
+    occurring = {clip.label.label for clip in corpus.clips if clip.corpus == member}
+    trained = {clip.label.label for clip in _trained(corpus, protocol)}
+    labels = [label for label in config.labels if label in occurring & trained]
+    if labels != list(config.labels):
+        folds = {
+            fold: restrict([row for row in rows if row["truth"] in labels], labels)
+            for fold, rows in folds.items()
+        }
     pooled = [row for rows in folds.values() for row in rows]
-    occurring = {clip.label.label for clip in corpus.clips if clip.corpus == pooled[0]["corpus"]}
-    labels = [label for label in config.labels if label in occurring]
-    dropped = [label for label in config.labels if label not in occurring]
-    if dropped:
-        folds = {fold: restrict(rows, labels) for fold, rows in folds.items()}
-        pooled = [row for rows in folds.values() for row in rows]
     by_fold = {fold: scores(rows, labels) for fold, rows in folds.items()}
     return {
         "model": f"configuration {config.name}",
         "corpus": name,
         "part": "test",
-        "protocol": _in_words(corpus, protocol, len(folds), dropped),
+        "protocol": _in_words(corpus, protocol, len(folds), labels, config),
         "protocol_name": protocol.name,
         "over_folds": {
             score: over_folds([fold[score]["value"] for fold in by_fold.values()])
@@ -120,9 +123,20 @@ def _result(
     }
 
 
-def _in_words(corpus: Corpus, protocol: Protocol, done: int, dropped: Sequence[str]) -> str:
+def _trained(corpus: Corpus, protocol: Protocol) -> list[Clip]:
+    """Clips that some fold trains on."""
+    numbers = {n for fold in protocol.folds for n in fold.members("train")}
+    return [corpus.clips[n] for n in sorted(numbers)]
+
+
+def _in_words(
+    corpus: Corpus, protocol: Protocol, done: int, labels: Sequence[str], config: Config
+) -> str:
+    heard = {clip.corpus for clip in _trained(corpus, protocol)}
+    members = " + ".join(member for member in corpus.members if member in heard)
     text = f"protocol {protocol.name} (version {protocol.version}), {protocol.promise}; "
-    text += f"{done} of {len(protocol.folds)} folds, test parts pooled; trained on {corpus.name}"
+    text += f"{done} of {len(protocol.folds)} folds, test parts pooled; trained on {members}"
+    dropped = [label for label in config.labels if label not in labels]
     if dropped:
-        text += f"; answered among the labels it has, never as {' or '.join(dropped)}"
+        text += f"; judged among the labels that both sides have, without {' and '.join(dropped)}"
     return text
