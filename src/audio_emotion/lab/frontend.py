@@ -321,6 +321,9 @@ class Frontend(nn.Module):
         if self.config.mask:
             decibel = torch.where(counted[:, None], decibel, 10 * math.log10(AMIN))
         decibel -= decibel.amax((1, 2), keepdim=True)
+        if self.config.band_db < self.config.top_db:
+            floor = decibel.amax(2, keepdim=True) - self.config.band_db
+            decibel = torch.maximum(decibel, floor)
         return torch.clamp(decibel, min=-self.config.top_db)
 
     def mel(self, window: Tensor) -> Tensor:
