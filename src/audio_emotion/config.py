@@ -40,7 +40,8 @@ class FrontendConfig(_Section):
     hop_length: int = Field(512, ge=16)  # samples
     n_mels: int = Field(128, ge=32, le=256)
     top_db: float = Field(80, gt=0, le=120)  # dB kept below the loudest cell
-    band_db: float = Field(120, gt=0, le=120)  # dB kept below each band's loudest frame
+    # dB below the voice's mean power at which a floor of pink noise is laid under every clip.
+    floor_db: float = Field(120, ge=0, le=120)
     # `contrast`: the mel bands, and again with each band's mean over the clip removed.
     # `pitch`: those, and how alike each frame is to itself some lag later, see `lag_cosines`.
     features: Literal["mel", "mfcc", "both", "contrast", "pitch"] = "both"

@@ -67,6 +67,12 @@ def mel_filters(sampling_rate: int, n_fft: int, n_mels: int, warp: float = 1) ->
     return weights
 
 
+def band_centres(sampling_rate: int, n_mels: int) -> np.ndarray:
+    """Hz at which each of `mel_filters` is highest, `(n_mels,)`."""
+    top = hz_to_mel(np.array(sampling_rate / 2)).item()
+    return mel_to_hz(np.linspace(0, top, n_mels + 2))[1:-1]
+
+
 def lag_cosines(sampling_rate: int, n_fft: int, lags: int, warp: float = 1) -> np.ndarray:
     """From the fourth root of a power spectrum to its autocorrelation, by one product.
 
@@ -133,11 +139,16 @@ class Frontend(nn.Module):
         prepare()
         self.config = config
         filters = mel_filters(config.sampling_rate, config.n_fft, config.n_mels)
+        centres = band_centres(config.sampling_rate, config.n_mels)
+        widths = np.gradient(centres).astype(np.float32)  # Hz
+        pink = (1 / centres / (widths / centres).sum()).astype(np.float32)  # a Hz; its power is 1
         for name, value in [
             ("window", torch.from_numpy(hann(config.n_fft))),
             ("filters", torch.from_numpy(filters)),
             ("paired", torch.from_numpy(filters).repeat_interleave(2, 1)),
             ("dct", torch.from_numpy(dct_matrix(config.n_mels))),
+            ("widths", torch.from_numpy(widths)),
+            ("pink", torch.from_numpy(10 ** (-config.floor_db / 10) * pink)),
             ("cosines", self._lag_cosines()),
         ]:
             self.register_buffer(name, value, persistent=False)
@@ -151,6 +162,8 @@ class Frontend(nn.Module):
         self.filters: Tensor
         self.paired: Tensor
         self.dct: Tensor
+        self.widths: Tensor
+        self.pink: Tensor
         self.cosines: Tensor
         self.mean: Tensor
         self.deviation: Tensor
@@ -317,14 +330,20 @@ class Frontend(nn.Module):
     def decibel(self, bands: Tensor, counted: Tensor) -> Tensor:
         """dB below the clip's loudest cell, at most `top_db` below, `(batch, n_mels, frames)`."""
         mel_power = bands[..., : self.config.n_mels].transpose(1, 2)
+        if self.config.floor_db < self.config.top_db:
+            mel_power = mel_power + self._floor(mel_power, counted)
         decibel = torch.clamp(mel_power, min=AMIN).log10_().mul_(10)
         if self.config.mask:
             decibel = torch.where(counted[:, None], decibel, 10 * math.log10(AMIN))
         decibel -= decibel.amax((1, 2), keepdim=True)
-        if self.config.band_db < self.config.top_db:
-            floor = decibel.amax(2, keepdim=True) - self.config.band_db
-            decibel = torch.maximum(decibel, floor)
         return torch.clamp(decibel, min=-self.config.top_db)
+
+    def _floor(self, mel_power: Tensor, counted: Tensor) -> Tensor:
+        """Pink noise's mean power in each band, `(batch, n_mels, 1)`, so far below the voice's."""
+        voiced = counted[:, None].to(mel_power.dtype)
+        mean = (mel_power * voiced).sum(2) / voiced.sum(2)
+        level: Tensor = (mean * self.widths).sum(1, keepdim=True)
+        return (level * self.pink)[..., None]
 
     def mel(self, window: Tensor) -> Tensor:
         """`decibel` of waveforms that fill their window, `(batch, n_mels, frames)`."""
