@@ -18,7 +18,7 @@ from audio_emotion.errors import ModelError
 from audio_emotion.explain import deletion, first_window
 from audio_emotion.lab import attribution
 from audio_emotion.lab.attribution import attribute, shipped
-from audio_emotion.lab.frontend import hz_to_mel
+from audio_emotion.lab.mel import hz_to_mel
 from audio_emotion.lab.seen import seen
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.flac"))

@@ -16,12 +16,10 @@ from audio_emotion.lab.frontend import (
     Frontend,
     dct_matrix,
     hann,
-    hz_to_mel,
     lag_cosines,
     likeness,
-    mel_filters,
-    mel_to_hz,
 )
+from audio_emotion.lab.mel import hz_to_mel, mel_filters, mel_to_hz
 
 CONFIG = FrontendConfig()
 RATE = CONFIG.sampling_rate
@@ -267,3 +265,42 @@ def test_a_warp_moves_the_pitch_along_the_lags() -> None:
     banks = [lag_cosines(16_000, 1024, VOICE.n_mels, 2 ** (warp * octave)) for warp in (0, 3)]
     plain, warped = (likeness(power, torch.from_numpy(bank))[0, 30].argmax() for bank in banks)
     assert warped - plain == 3
+
+
+def pink(seconds: float, seed: int = 0) -> torch.Tensor:
+    """Noise whose power falls as one over the frequency, of unit power."""
+    size = round(seconds * VOICE.sampling_rate)
+    noise = torch.randn(size, generator=torch.manual_seed(seed), dtype=torch.float64)
+    hertz = torch.fft.rfftfreq(size, 1 / VOICE.sampling_rate)
+    shaped = torch.fft.irfft(torch.fft.rfft(noise) / torch.clamp(hertz, min=40).sqrt(), size)
+    return (shaped / shaped.square().mean().sqrt()).float()[None]
+
+
+def floored(floor_db: float) -> Frontend:
+    return Frontend(VOICE.model_copy(update={"features": "contrast", "floor_db": floor_db}))
+
+
+def test_the_floor_is_that_of_pink_noise() -> None:
+    """Laid under pink noise, it is as far below it in every band."""
+    frontend = floored(15)
+    bands = frontend.mel_power(pink(3.5)).transpose(1, 2)
+    counted = torch.ones(1, bands.shape[2], dtype=torch.bool)
+    below = 10 * torch.log10(frontend.floor(bands, counted)[0, :, 0] / bands[0].mean(1))
+    np.testing.assert_allclose(below, -15, atol=1)
+
+
+def test_noise_below_the_floor_is_hardly_seen_and_level_not_at_all() -> None:
+    """So a studio and a room look alike."""
+    clean = torch.cat([harmonics(125), torch.zeros(1, 8000), harmonics(160)], 1) / 3
+    noise = pink(clean.shape[1] / VOICE.sampling_rate) * clean.square().mean().sqrt()
+
+    def apart(frontend: Frontend, snr: float) -> float:
+        noisy = clean + 10 ** (-snr / 20) * noise
+        length = torch.tensor([[clean.shape[1]]])
+        one, other = (frontend.channels(frontend.mel_power(w), length)[0] for w in (clean, noisy))
+        return (one[:, 0] - other[:, 0]).abs().mean().item()
+
+    assert apart(floored(15), 30) < 0.3  # dB
+    assert apart(floored(120), 30) > 5
+    plain, loud = (floored(15)(w)[0] for w in (clean, 30 * clean))
+    torch.testing.assert_close(plain, loud, atol=1e-3, rtol=1e-3)

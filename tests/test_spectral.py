@@ -9,7 +9,8 @@ import torch
 from audio_emotion.config import AugmentConfig, load_config
 from audio_emotion.evaluation.conditions import condition
 from audio_emotion.lab import spectral
-from audio_emotion.lab.frontend import Frontend, mel_filters
+from audio_emotion.lab.frontend import Frontend
+from audio_emotion.lab.mel import mel_filters
 from audio_emotion.lab.spectral import EIGHT_BITS, TELEPHONE_TOP, SpectralAugment
 from conftest import voice
 

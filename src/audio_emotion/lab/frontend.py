@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import FrontendConfig
+from .mel import band_centres, mel_filters
 from .processor import prepare
 
 AT_ONCE = 4  # clips transformed at a time
@@ -33,44 +34,6 @@ EPSILON = 1e-5  # keeps the normalisation of a constant channel finite
 PITCHES = (65.0, 700.0)  # Hz, from men's speech to women's song
 HARMONICS = (300.0, 3400.0)  # Hz between which a voice's are looked for, what a telephone carries
 MIN_DEVIATION = 0.1  # dB; a row that silence holds at its floor is not blown up beyond it
-
-
-def hz_to_mel(hz: np.ndarray) -> np.ndarray:
-    """Slaney's mel scale: linear below 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
-    linear = hz * 3 / 200
-    logarithmic = 15 + 27 * np.log(np.maximum(hz, 1000) / 1000) / math.log(6.4)
-    return np.where(hz < 1000, linear, logarithmic)
-
-
-def mel_to_hz(mel: np.ndarray) -> np.ndarray:
-    """Inverse of `hz_to_mel`."""
-    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * math.log(6.4) / 27))
-
-
-def mel_filters(sampling_rate: int, n_fft: int, n_mels: int, warp: float = 1) -> np.ndarray:
-    """Triangles of equal area on the mel scale, from 0 Hz to the Nyquist frequency.
-
-    With a `warp` other than 1 the bands hear a voice whose every frequency is `warp` times what the
-    spectrum says, as Jaitly and Hinton, 2013.
-
-    Returns:
-        Weights `(n_mels, n_fft // 2 + 1)`, float32; each triangle's area is one in Hz.
-    """
-    bins = warp * np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)
-    top = hz_to_mel(np.array(sampling_rate / 2)).item()
-    edges = mel_to_hz(np.linspace(0, top, n_mels + 2))
-    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising = (bins - low) / (centre - low)
-    falling = (high - bins) / (high - centre)
-    triangles = np.maximum(0, np.minimum(rising, falling))
-    weights: np.ndarray = (triangles * 2 * warp / (high - low)).astype(np.float32)
-    return weights
-
-
-def band_centres(sampling_rate: int, n_mels: int) -> np.ndarray:
-    """Hz at which each of `mel_filters` is highest, `(n_mels,)`."""
-    top = hz_to_mel(np.array(sampling_rate / 2)).item()
-    return mel_to_hz(np.linspace(0, top, n_mels + 2))[1:-1]
 
 
 def lag_cosines(sampling_rate: int, n_fft: int, lags: int, warp: float = 1) -> np.ndarray:
@@ -331,14 +294,14 @@ class Frontend(nn.Module):
         """dB below the clip's loudest cell, at most `top_db` below, `(batch, n_mels, frames)`."""
         mel_power = bands[..., : self.config.n_mels].transpose(1, 2)
         if self.config.floor_db < self.config.top_db:
-            mel_power = mel_power + self._floor(mel_power, counted)
+            mel_power = mel_power + self.floor(mel_power, counted)
         decibel = torch.clamp(mel_power, min=AMIN).log10_().mul_(10)
         if self.config.mask:
             decibel = torch.where(counted[:, None], decibel, 10 * math.log10(AMIN))
         decibel -= decibel.amax((1, 2), keepdim=True)
         return torch.clamp(decibel, min=-self.config.top_db)
 
-    def _floor(self, mel_power: Tensor, counted: Tensor) -> Tensor:
+    def floor(self, mel_power: Tensor, counted: Tensor) -> Tensor:
         """Pink noise's mean power in each band, `(batch, n_mels, 1)`, so far below the voice's."""
         voiced = counted[:, None].to(mel_power.dtype)
         mean = (mel_power * voiced).sum(2) / voiced.sum(2)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ..config import FrontendConfig
-from .frontend import hann, lag_cosines, likeness, mel_filters
+from .frontend import hann, lag_cosines, likeness
+from .mel import mel_filters
 
 
 class MelPower(nn.Module):

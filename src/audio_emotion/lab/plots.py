@@ -16,7 +16,7 @@ from ..files import write_with
 from ..segmenter import NO_SPEECH
 from ..timeline import Timeline
 from ..timeline_page import COLOURS, OTHER
-from .frontend import hz_to_mel, mel_to_hz
+from .mel import hz_to_mel, mel_to_hz
 from .seen import seen
 
 SHOWN = 2  # labels explained: the answer and the runner-up

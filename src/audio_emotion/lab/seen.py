@@ -12,7 +12,8 @@ import torch
 from ..audio import Signal
 from ..classifier import Classifier
 from ..config import Config, FrontendConfig
-from .frontend import PITCHES, Frontend, hz_to_mel, mel_to_hz
+from .frontend import PITCHES, Frontend
+from .mel import hz_to_mel, mel_to_hz
 
 NAMES = {
     "mel": ("mel",),

@@ -20,15 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from ..config import AugmentConfig, FrontendConfig
-from .frontend import (
-    AMIN,
-    harmonic_weight,
-    hz_to_mel,
-    lag_cosines,
-    likeness,
-    mel_filters,
-    mel_to_hz,
-)
+from .frontend import AMIN, harmonic_weight, lag_cosines, likeness
+from .mel import band_centres, mel_filters
 
 WARPS = 25  # banks kept, evenly spaced in semitones
 ECHO_FRAMES = 60
@@ -63,8 +56,7 @@ class SpectralAugment(nn.Module):
         self.lags = n_mels if frontend.features == "pitch" else 0
         cosines = np.stack([lag_cosines(rate, frontend.n_fft, self.lags, warp) for warp in warps])
         reach = np.flatnonzero(cosines[..., -1].any(0))[-1] + 1
-        top = hz_to_mel(torch.tensor(rate / 2).numpy()).item()
-        centres = mel_to_hz(torch.linspace(0, top, n_mels + 2).numpy())[1:-1]
+        centres = band_centres(rate, n_mels)
         # (warps, bins, n_mels), and (warps, bins up to the last harmonic, lags and none)
         self.register_buffer("banks", torch.from_numpy(np.stack(banks)), persistent=False)
         self.register_buffer("cosines", torch.from_numpy(cosines[:, :reach]), persistent=False)

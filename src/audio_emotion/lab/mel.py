@@ -1,0 +1,45 @@
+"""The mel scale, and the bands that lie evenly on it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def hz_to_mel(hz: np.ndarray) -> np.ndarray:
+    """Slaney's mel scale: linear below 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
+    linear = hz * 3 / 200
+    logarithmic = 15 + 27 * np.log(np.maximum(hz, 1000) / 1000) / math.log(6.4)
+    return np.where(hz < 1000, linear, logarithmic)
+
+
+def mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    """Inverse of `hz_to_mel`."""
+    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * math.log(6.4) / 27))
+
+
+def mel_filters(sampling_rate: int, n_fft: int, n_mels: int, warp: float = 1) -> np.ndarray:
+    """Triangles of equal area on the mel scale, from 0 Hz to the Nyquist frequency.
+
+    With a `warp` other than 1 the bands hear a voice whose every frequency is `warp` times what the
+    spectrum says, as Jaitly and Hinton, 2013.
+
+    Returns:
+        Weights `(n_mels, n_fft // 2 + 1)`, float32; each triangle's area is one in Hz.
+    """
+    bins = warp * np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)
+    top = hz_to_mel(np.array(sampling_rate / 2)).item()
+    edges = mel_to_hz(np.linspace(0, top, n_mels + 2))
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising = (bins - low) / (centre - low)
+    falling = (high - bins) / (high - centre)
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    weights: np.ndarray = (triangles * 2 * warp / (high - low)).astype(np.float32)
+    return weights
+
+
+def band_centres(sampling_rate: int, n_mels: int) -> np.ndarray:
+    """Hz at which each of `mel_filters` is highest, `(n_mels,)`."""
+    top = hz_to_mel(np.array(sampling_rate / 2)).item()
+    return mel_to_hz(np.linspace(0, top, n_mels + 2))[1:-1]
