@@ -95,7 +95,6 @@ class AugmentConfig(_Section):
     margin_dur: float = Field(0, ge=0, le=2)  # s, most of the quiet at either end that is kept
     spectral_p: float = Field(0, ge=0, le=1)  # of each of the following, see `lab/spectral.py`
     warp_semitones: float = Field(3, ge=0, le=12)  # largest scaling of the frequency axis
-    tract_semitones: float = Field(0, ge=0, le=12)  # largest further one, of formants alone
     tempo: float = Field(0.18, ge=0, le=0.5)  # largest logarithm of the scaling of the time axis
     equalizer_db: float = Field(4, ge=0, le=20)  # deviation of a smooth random equaliser's terms
     reverb_dur: float = Field(1, ge=0.1, le=5)  # s, longest time for an echo to fall by 60 dB

@@ -2,7 +2,6 @@
 
 Everything works on the power of a whole batch at once, where it lies, with torch's generator:
 
-    tract       formants moved, the pitch not: another vocal tract
     warp        frequencies scaled, so another pitch and another vocal tract
     tempo       time scaled
     echo        an exponentially decaying tail on each band's power
@@ -31,9 +30,8 @@ TELEPHONE_TOP = 4000.0  # Hz, half of its sampling rate
 EIGHT_BITS = (20.0, 40.0)  # dB, a frame over the rounding of its companded samples
 CHANCE = 0.02  # deviation of a lag that noise has drowned
 HIGHEST_SNR = 50.0  # dB; noise at that is as good as none
-LIFTER_DUR = 1.4e-3  # s; quefrencies below are the vocal tract's, above 700 Hz no voice sings
-SHARES = {"tract": 0.6, "warp": 0.8, "tempo": 0.7, "echo": 0.25, "curve": 0.7, "telephone": 0.4,
-          "low": 0.2, "noise": 0.7}  # of the clips, times `spectral_p`  # fmt: skip
+SHARES = {"warp": 0.8, "tempo": 0.7, "echo": 0.25, "curve": 0.7, "telephone": 0.4, "low": 0.2,
+          "noise": 0.7}  # of the clips, times `spectral_p`  # fmt: skip
 
 
 class SpectralAugment(nn.Module):
@@ -48,7 +46,6 @@ class SpectralAugment(nn.Module):
         super().__init__()
         self.config = config
         self.hop_dur = frontend.hop_length / frontend.sampling_rate
-        self.lifter = round(LIFTER_DUR * frontend.sampling_rate)
         rate, n_mels = frontend.sampling_rate, frontend.n_mels
         most = config.warp_semitones
         warps = [2 ** (semitones / 12) for semitones in np.linspace(-most, most, WARPS)]
@@ -78,7 +75,7 @@ class SpectralAugment(nn.Module):
             What `Frontend.bands` gives, `(batch, frames, n_mels)` or with as many lags behind, and
             how many frames of each are the voice's.
         """
-        bands, frames = self.tempo(self.warp(self.tract(power)), frames)
+        bands, frames = self.tempo(self.warp(power), frames)
         bands, lags = bands[..., : len(self.centres)], bands[..., len(self.centres) :]
         voice = torch.arange(bands.shape[1], device=bands.device)[None] < frames[:, None]
         bands = self.equalize(self.echo(bands * voice[..., None])) * voice[..., None]
@@ -98,18 +95,6 @@ class SpectralAugment(nn.Module):
         share = (bands / torch.clamp(noisy, min=AMIN)).square()
         kept = ((heard * share).sum(2) / heard.sum(2))[..., None]
         return torch.lerp(CHANCE * torch.randn_like(lags), lags, kept)
-
-    def tract(self, power: Tensor) -> Tensor:
-        """Each frame's envelope scaled along frequency, its harmonics where they were."""
-        most = math.log(2) * self.config.tract_semitones / 12
-        if not most:
-            return power
-        struck = self._drawn("tract", len(power))
-        if not len(struck):  # an empty batch has no transform
-            return power
-        factor = torch.exp(_uniform(len(struck), -most, most)).to(power.device)
-        struck = struck.to(power.device)
-        return power.index_copy(0, struck, move_formants(power[struck], factor, self.lifter))
 
     def warp(self, power: Tensor) -> Tensor:
         """Mel power by a bank drawn for each clip, `(batch, frames, n_mels)`."""
@@ -203,27 +188,6 @@ class SpectralAugment(nn.Module):
     def _struck(self, change: str, batch: int) -> Tensor:
         """Whether each clip gets it."""
         return torch.rand(batch) < SHARES[change] * self.config.spectral_p
-
-
-def move_formants(power: Tensor, factor: Tensor, lifter: int) -> Tensor:
-    """Power `(batch, frames, bins)` of voices whose formants lie at `(batch,)` times as high.
-
-    The envelope is what a cepstrum of `lifter` coefficients keeps of the logarithm (Oppenheim,
-    1969); the harmonics are the rest.
-    """
-    bins = power.shape[2]
-    spectrum = torch.clamp(power, min=AMIN).log()
-    cepstrum = torch.fft.irfft(spectrum, 2 * (bins - 1), 2)[..., :bins]
-    cepstrum[..., lifter:] = 0
-    envelope = torch.fft.hfft(cepstrum, 2 * (bins - 1), 2)[..., :bins]
-    position = torch.arange(bins, device=power.device) / factor[:, None]
-    before = torch.clamp(position.long(), max=bins - 2)
-    share = torch.clamp(position - before, max=1)[:, None]
-    low, high = (
-        envelope.gather(2, n[:, None].expand(-1, power.shape[1], -1)) for n in (before, before + 1)
-    )
-    moved: Tensor = (spectrum - envelope + torch.lerp(low, high, share)).exp()
-    return moved
 
 
 def _uniform(batch: int, low: float, high: float) -> Tensor:
