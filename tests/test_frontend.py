@@ -304,3 +304,15 @@ def test_noise_below_the_floor_is_hardly_seen_and_level_not_at_all() -> None:
     assert apart(floored(120), 30) > 5
     plain, loud = (floored(15)(w)[0] for w in (clean, 30 * clean))
     torch.testing.assert_close(plain, loud, atol=1e-3, rtol=1e-3)
+
+
+def test_a_rooms_noise_moves_neither_end_of_the_voice() -> None:
+    config = load_config("shipped").frontend
+    quiet = torch.zeros(1, VOICE.sampling_rate)
+    clean = torch.cat([quiet, harmonics(125), quiet], 1)
+    noise = pink(3) * harmonics(125).square().mean().sqrt() * 10 ** (-23 / 20)
+    for frontend, moves in [(Frontend(config), False), (Frontend(VOICE), True)]:
+        plain, noisy = (torch.cat(frontend.extent(w), 1) for w in (clean, clean + noise))
+        assert (plain != noisy).any() == moves
+    start, end = np.cumsum(torch.cat(Frontend(config).extent(clean), 1)[0])
+    np.testing.assert_allclose([start, end], [16_000, 32_000], atol=1500)  # less than a frame
