@@ -314,5 +314,5 @@ def test_a_rooms_noise_moves_neither_end_of_the_voice() -> None:
     for frontend, moves in [(Frontend(config), False), (Frontend(VOICE), True)]:
         plain, noisy = (torch.cat(frontend.extent(w), 1) for w in (clean, clean + noise))
         assert (plain != noisy).any() == moves
-    start, end = np.cumsum(torch.cat(Frontend(config).extent(clean), 1)[0])
+    start, end = torch.cat(Frontend(config).extent(clean), 1)[0].cumsum(0).tolist()
     np.testing.assert_allclose([start, end], [16_000, 32_000], atol=1500)  # less than a frame
