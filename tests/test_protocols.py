@@ -16,6 +16,7 @@ from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import protocols
 from audio_emotion.evaluation.crossval import summarize
 from audio_emotion.evaluation.protocols import Fold, Protocol, build, check
+from audio_emotion.evaluation.robustness import compare
 from audio_emotion.labels import EMOTIONS, Emotion
 from conftest import RATE, voice
 
@@ -143,6 +144,8 @@ def test_cross_corpus_is_judged_among_the_labels_of_both_sides(
     assert result["over_folds"]["uar"]["mean"] == pytest.approx(1 / 6)
     assert "trained on CREMA-D; judged among" in result["protocol"]
     assert "without calm and surprised" in result["protocol"]
+    (clean,) = compare(both, protocol, tmp_path, {"1": rows}, conditions=[])
+    assert clean["uar"] == pytest.approx(1 / 6)
 
 
 def clips() -> list[Clip]:

@@ -93,14 +93,8 @@ def _result(
     config: Config,
 ) -> dict[str, Any]:
     member = next(row["corpus"] for rows in folds.values() for row in rows)
-    occurring = {clip.label.label for clip in corpus.clips if clip.corpus == member}
-    trained = {clip.label.label for clip in _trained(corpus, protocol)}
-    labels = [label for label in config.labels if label in occurring & trained]
-    if labels != list(config.labels):
-        folds = {
-            fold: restrict([row for row in rows if row["truth"] in labels], labels)
-            for fold, rows in folds.items()
-        }
+    labels = shared_labels(member, corpus, protocol, config.labels)
+    folds = {fold: judgeable(rows, labels) for fold, rows in folds.items()}
     pooled = [row for rows in folds.values() for row in rows]
     by_fold = {fold: scores(rows, labels) for fold, rows in folds.items()}
     return {
@@ -121,6 +115,22 @@ def _result(
         "errors": [],
         "predictions": pooled,
     }
+
+
+def shared_labels(
+    member: str, corpus: Corpus, protocol: Protocol, labels: Sequence[str]
+) -> list[str]:
+    """Those of `labels` that clips of a member corpus have, and clips of some training."""
+    occurring = {clip.label.label for clip in corpus.clips if clip.corpus == member}
+    trained = {clip.label.label for clip in _trained(corpus, protocol)}
+    return [label for label in labels if label in occurring & trained]
+
+
+def judgeable(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
+    """Rows whose truth is one of `labels`, answered among them."""
+    if not rows or list(rows[0]["probabilities"]) == list(labels):
+        return list(rows)
+    return restrict([row for row in rows if row["truth"] in labels], labels)
 
 
 def _trained(corpus: Corpus, protocol: Protocol) -> list[Clip]:

@@ -10,6 +10,7 @@ from ..corpora import Corpus
 from ..errors import CorpusError
 from .analysis import Row, group, scores
 from .conditions import CONDITIONS
+from .crossval import judgeable, shared_labels
 from .evaluate import judge
 from .protocols import Protocol
 
@@ -25,7 +26,7 @@ def compare(
     conditions: Iterable[str] = tuple(CONDITIONS),
     step: Step = lambda _: None,
 ) -> list[dict[str, float | str]]:
-    """UAR of the main corpus' test clips, clean and under each condition, folds pooled.
+    """UAR of the first corpus that is tested, clean and under each condition, folds pooled.
 
     Args:
         corpus: what the protocol was built over.
@@ -42,11 +43,13 @@ def compare(
     Raises:
         CorpusError: no fold is done.
     """
-    main = corpus.members[0]
-    clean = [row for rows in answers.values() for row in rows if row["corpus"] == main]
-    if not clean:
+    answered = [row for rows in answers.values() for row in rows]
+    if not answered:
         raise CorpusError(f"{out} holds no fold that is done")
-    labels = list(clean[0]["probabilities"])
+    tested = {row["corpus"] for row in answered}
+    main = next(member for member in corpus.members if member in tested)
+    labels = shared_labels(main, corpus, protocol, list(answered[0]["probabilities"]))
+    clean = judgeable([row for row in answered if row["corpus"] == main], labels)
     found = [measured("clean", clean, labels, None)]
     for name in conditions:
         rows: list[Row] = []
@@ -58,7 +61,7 @@ def compare(
             model = Classifier(out / f"fold-{fold.name}" / "model.onnx")
             judged, _ = judge(model, (c for c in clips if c.corpus == main), name)
             rows += judged
-        found.append(measured(name, rows, labels, found[0]["uar"]))
+        found.append(measured(name, judgeable(rows, labels), labels, found[0]["uar"]))
     return found
 
 
