@@ -92,6 +92,7 @@ class AugmentConfig(_Section):
     renditions: int = Field(16, ge=0, le=64)  # pitched and stretched copies kept; 0: ever new
     shift_dur: float = Field(0, ge=0, le=3)  # s, largest circular shift in the window
     crop_dur: float = Field(0, ge=0, le=30)  # s of voice that a step looks at most; 0: the window
+    least_trim_db: float = Field(0, ge=0, le=120)  # silence is from here to `trim_db`; 0: as there
     margin_dur: float = Field(0, ge=0, le=2)  # s, most of the quiet at either end that is kept
     spectral_p: float = Field(0, ge=0, le=1)  # of each of the following, see `lab/spectral.py`
     warp_semitones: float = Field(3, ge=0, le=12)  # largest scaling of the frequency axis
