@@ -40,8 +40,7 @@ class FrontendConfig(_Section):
     hop_length: int = Field(512, ge=16)  # samples
     n_mels: int = Field(128, ge=32, le=256)
     top_db: float = Field(80, gt=0, le=120)  # dB kept below the loudest cell
-    # dB below the voice's mean power at which a floor of pink noise is laid under every clip.
-    floor_db: float = Field(120, ge=0, le=120)
+    floor_db: float = Field(120, ge=0, le=120)  # dB below the voice of pink noise laid under it
     # `contrast`: the mel bands, and again with each band's mean over the clip removed.
     # `pitch`: those, and how alike each frame is to itself some lag later, see `lag_cosines`.
     features: Literal["mel", "mfcc", "both", "contrast", "pitch"] = "both"
@@ -217,20 +216,18 @@ class Config(_Section):
                 "augment.spectral_p, crop_dur and margin_dur change how long the voice is: they "
                 "need frontend.mask true and frontend.placement start"
             )
-        if self.augment.crop_dur > frontend.win_dur:
-            raise ValueError(
-                f"augment.crop_dur {self.augment.crop_dur} s is longer than the window of "
-                f"{frontend.win_dur} s; shorten it, or leave it 0"
-            )
+        for name, limit in [("crop_dur", "win_dur"), ("least_trim_db", "trim_db")]:
+            value, most = getattr(self.augment, name), getattr(frontend, limit)
+            if value > most:
+                raise ValueError(
+                    f"augment.{name} {value} is more than frontend.{limit} {most}; take less or 0"
+                )
         return self
 
     @model_validator(mode="after")
     def _coarse_needs_cnn(self) -> Self:
         if self.network.kind == "resnet" and self.train.coarse_epochs:
-            raise ValueError(
-                "train.coarse_epochs is for network.kind cnn; set it to 0 for resnet, which "
-                "shrinks its pictures itself"
-            )
+            raise ValueError("train.coarse_epochs is for network.kind cnn; for resnet set it to 0")
         return self
 
     @model_validator(mode="after")
