@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from audio_emotion.config import AugmentConfig, load_config
+from audio_emotion.config import AugmentConfig
 from audio_emotion.lab.augment import (
     add_noise,
     draw_mixup,
@@ -17,7 +17,6 @@ from audio_emotion.lab.augment import (
     shift,
     spec_augment,
 )
-from audio_emotion.lab.module import EmotionModule
 
 RATE = 22_050
 
@@ -133,29 +132,3 @@ def test_mixup_mixes_everything_alike() -> None:
     assert sorted(partner.tolist()) == list(range(8))
     share, partner = draw_mixup(8, alpha=0)
     assert mix(targets, share, partner) is targets
-
-
-def test_what_counts_as_silence_is_drawn_anew_for_each_clip() -> None:
-    """So no network can rely on how far a room lets it cut."""
-    torch.manual_seed(0)
-    drawn = EmotionModule(load_config("voice", ["augment.least_trim_db=15"]))._trim_db(500)
-    assert drawn is not None
-    assert drawn.shape == (500, 1)
-    assert 15 <= drawn.min() < 16
-    assert 34 < drawn.max() <= 35
-    assert EmotionModule(load_config("voice"))._trim_db(500) is None
-
-
-def test_a_step_hears_the_ends_that_were_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A voice that fades is cut the closer the less of it counts as voice."""
-    module = EmotionModule(
-        load_config("voice", ["augment.margin_dur=0", "augment.spectral_p=0", "augment.crop_dur=0"])
-    )
-    fading = torch.randn(1, 32_000) * 10 ** (-40 * torch.arange(32_000) / 32_000 / 20)
-    lengths = []
-    for trim_db in (15.0, 35.0):
-        each = torch.tensor([[trim_db]])
-        monkeypatch.setattr(module, "_trim_db", lambda _, each=each: each)
-        lengths.append(module._augmented(fading)[1].sum().item())
-    hops = 32_000 / 256 * np.array([15, 35]) / 40  # 40 dB in 2 s
-    np.testing.assert_allclose(lengths, hops, atol=12)

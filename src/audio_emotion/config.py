@@ -91,7 +91,6 @@ class AugmentConfig(_Section):
     renditions: int = Field(16, ge=0, le=64)  # pitched and stretched copies kept; 0: ever new
     shift_dur: float = Field(0, ge=0, le=3)  # s, largest circular shift in the window
     crop_dur: float = Field(0, ge=0, le=30)  # s of voice that a step looks at most; 0: the window
-    least_trim_db: float = Field(0, ge=0, le=120)  # silence is from here to `trim_db`; 0: as there
     margin_dur: float = Field(0, ge=0, le=2)  # s, most of the quiet at either end that is kept
     spectral_p: float = Field(0, ge=0, le=1)  # of each of the following, see `lab/spectral.py`
     warp_semitones: float = Field(3, ge=0, le=12)  # largest scaling of the frequency axis
@@ -216,18 +215,20 @@ class Config(_Section):
                 "augment.spectral_p, crop_dur and margin_dur change how long the voice is: they "
                 "need frontend.mask true and frontend.placement start"
             )
-        for name, limit in [("crop_dur", "win_dur"), ("least_trim_db", "trim_db")]:
-            value, most = getattr(self.augment, name), getattr(frontend, limit)
-            if value > most:
-                raise ValueError(
-                    f"augment.{name} {value} is more than frontend.{limit} {most}; take less or 0"
-                )
+        if self.augment.crop_dur > frontend.win_dur:
+            raise ValueError(
+                f"augment.crop_dur {self.augment.crop_dur} s is longer than the window of "
+                f"{frontend.win_dur} s; shorten it, or leave it 0"
+            )
         return self
 
     @model_validator(mode="after")
     def _coarse_needs_cnn(self) -> Self:
         if self.network.kind == "resnet" and self.train.coarse_epochs:
-            raise ValueError("train.coarse_epochs is for network.kind cnn; for resnet set it to 0")
+            raise ValueError(
+                "train.coarse_epochs is for network.kind cnn; set it to 0 for resnet, which "
+                "shrinks its pictures itself"
+            )
         return self
 
     @model_validator(mode="after")

@@ -204,21 +204,17 @@ class Frontend(nn.Module):
         variance = squares / count - self.mean.square()
         self.deviation.copy_(torch.clamp(variance, min=MIN_DEVIATION**2).sqrt())
 
-    def extent(
-        self, waveform: Tensor, trim_db: Tensor | float | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def extent(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """First sample and number of samples of what is not silence, each `(batch, 1)`.
 
-        A frame is silent when its power lies more than `trim_db` below the loudest frame's; in
-        place of the configuration's it may be given, for all or for each, `(batch, 1)`.
+        A frame is silent when its power lies more than `trim_db` below the loudest frame's.
         A clip of zeros has no loudest frame and keeps its whole length.
         """
         samples = waveform.shape[1]
         squares = nn.functional.pad(waveform.square(), [TRIM_FRAME // 2] * 2)
         hops = nn.functional.avg_pool1d(squares[:, None], TRIM_HOP)
         power = nn.functional.avg_pool1d(hops, TRIM_FRAME // TRIM_HOP, 1)[:, 0]
-        trim_db = self.config.trim_db if trim_db is None else trim_db
-        threshold = power.amax(1, keepdim=True) * 10 ** (-trim_db / 10)
+        threshold = power.amax(1, keepdim=True) * 10 ** (-self.config.trim_db / 10)
         frame = torch.arange(power.shape[1], device=power.device)
         voiced = power >= threshold  # (batch, frames)
         last_frame = power.shape[1] - 1

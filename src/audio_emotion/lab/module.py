@@ -161,8 +161,7 @@ class EmotionModule(L.LightningModule):
     def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures of changed clips, and their frames that count."""
         frontend, augment = self.frontend, self.config.augment
-        ends = frontend.extent(waveforms, self._trim_db(len(waveforms)))
-        start, length = self._cropped(*ends, waveforms.shape[1])
+        start, length = self._cropped(*frontend.extent(waveforms), waveforms.shape[1])
         window = min(frontend.config.window, int(length.max())) if augment.crop_dur else None
         placed = frontend.place(waveforms, start, length, window)
         if augment.spectral_p:
@@ -176,13 +175,6 @@ class EmotionModule(L.LightningModule):
         pictures, counted = self._shrunk(*frontend.pictures(bands, length))
         steps = augment.shift_dur / frontend.config.win_dur * pictures.shape[3]
         return spec_augment(shift(pictures, round(steps)), augment), counted
-
-    def _trim_db(self, batch: int) -> Tensor | None:
-        """What counts as silence in each clip: rooms differ in how deep their silence is."""
-        least, most = self.config.augment.least_trim_db, self.config.frontend.trim_db
-        if not least:
-            return None
-        return least + (most - least) * torch.rand(batch, 1, device=self.device)
 
     def _cropped(self, start: Tensor, length: Tensor, samples: int) -> tuple[Tensor, Tensor]:
         """At times more than the voice, and of what is longer than the crop a random part."""
