@@ -30,9 +30,9 @@ def keep_freed_memory() -> None:
 def choose_kernels() -> None:
     """Call each function of MKL's vector mathematics once, from one thread.
 
-    Which kernel computes it is looked up at the first call.  Where that came from two threads at
-    once, `torch.hann_window` was off by up to 7.5e-5 in eight of 23 processes of an Intel
-    processor (PyTorch 2.13), and never at the second call.
+    It seems to look its kernels up at the first call.  Where that came from two threads at once,
+    `torch.hann_window` was off by up to 7.5e-5 in eight of 23 processes of an Intel processor
+    (PyTorch 2.13), and never at the second call; a processor of AMD showed none of it.
     """
     few = torch.ones(8)  # so few that no second thread joins
     for function in VECTOR_FUNCTIONS:

@@ -74,6 +74,7 @@ def _seat(inits: Sequence[Path], module: EmotionModule) -> None:
     state = module.state_dict()
     for number, init in enumerate(inits):
         alone = EmotionModule(config.model_copy(update={"network": network}))
+        alone.frontend.load_state_dict(module.frontend.state_dict())  # for pictures new to them
         _begin_from_one(init, alone)
         scales.append(alone.frontend.state_dict())
         if any(not torch.allclose(value, scales[0][name]) for name, value in scales[-1].items()):
