@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from audio_emotion import resample
+from audio_emotion.audio import Signal
 from audio_emotion.config import load_config
 from audio_emotion.corpora import Clip, load_corpus
 from audio_emotion.evaluation.conditions import condition, generator
@@ -26,14 +27,16 @@ TRIMS = (35, 30, 25, 20, 15)  # dB
 RATE = load_config("shipped").frontend.sampling_rate
 
 
-def ends(frontend: Frontend, clip: Clip, noise: str | None = None) -> np.ndarray:
+def recordings(clip: Clip) -> list[Signal]:
+    """The clip, and the clip with each of the noises."""
+    clean = resample(*clip.read(), RATE)
+    return [clean, *(condition(n)(clean, RATE, generator(clip.name))[0] for n in NOISES)]
+
+
+def ends(frontend: Frontend, heard: Signal) -> tuple[float, float]:
     """Seconds at which the voice begins and ends."""
-    signal, rate = clip.read()
-    heard = resample(signal, rate, RATE)
-    if noise:
-        heard, _ = condition(noise)(heard, RATE, generator(clip.name))
     start, length = frontend.extent(torch.from_numpy(heard)[None])
-    return np.array([start.item(), (start + length).item()]) / RATE
+    return start.item() / RATE, (start + length).item() / RATE
 
 
 def main() -> None:
@@ -44,18 +47,14 @@ def main() -> None:
     for path in parser.parse_args().corpora:
         corpus = load_corpus(path)
         speech = [clip for clip in corpus.clips if clip.channel != "song"]
-        clips = speech[:: max(1, len(speech) // CLIPS)]
+        heard = [recordings(clip) for clip in speech[:: max(1, len(speech) // CLIPS)]]
         for trim in TRIMS:
             frontend = Frontend(load_config("shipped", [f"frontend.trim_db={trim}"]).frontend)
-            clean = np.array([ends(frontend, clip) for clip in clips])
-            moved = [
-                np.abs(np.array([ends(frontend, clip, noise) for clip in clips]) - clean)
-                for noise in NOISES
-            ]
-            cells = [f"{m.sum(1).mean():.2f}" for m in moved]
-            print(
-                f"| {corpus.name} | {trim} | {np.ptp(clean, 1).mean():.2f} | {' | '.join(cells)} |"
-            )
+            found = np.array([[ends(frontend, signal) for signal in each] for each in heard])
+            clean, noisy = found[:, :1], found[:, 1:]  # (clips, conditions, 2)
+            moved = np.abs(noisy - clean).sum(2).mean(0)
+            cells = " | ".join(f"{s:.2f}" for s in (np.ptp(clean, 2).mean(), *moved))
+            print(f"| {corpus.name} | {trim} | {cells} |")
 
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ def _result(
 ) -> dict[str, Any]:
     member = next(row["corpus"] for rows in folds.values() for row in rows)
     labels = shared_labels(member, corpus, protocol, config.labels)
+    dropped = [label for label in config.labels if label not in labels]
     folds = {fold: judgeable(rows, labels) for fold, rows in folds.items()}
     pooled = [row for rows in folds.values() for row in rows]
     by_fold = {fold: scores(rows, labels) for fold, rows in folds.items()}
@@ -101,7 +102,7 @@ def _result(
         "model": f"configuration {config.name}",
         "corpus": name,
         "part": "test",
-        "protocol": _in_words(corpus, protocol, len(folds), labels, config),
+        "protocol": _in_words(corpus, protocol, len(folds), dropped),
         "protocol_name": protocol.name,
         "over_folds": {
             score: over_folds([fold[score]["value"] for fold in by_fold.values()])
@@ -135,18 +136,14 @@ def judgeable(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
 
 def _trained(corpus: Corpus, protocol: Protocol) -> list[Clip]:
     """Clips that some fold trains on."""
-    numbers = {n for fold in protocol.folds for n in fold.members("train")}
-    return [corpus.clips[n] for n in sorted(numbers)]
+    return [corpus.clips[n] for n in {n for fold in protocol.folds for n in fold.members("train")}]
 
 
-def _in_words(
-    corpus: Corpus, protocol: Protocol, done: int, labels: Sequence[str], config: Config
-) -> str:
+def _in_words(corpus: Corpus, protocol: Protocol, done: int, dropped: Sequence[str]) -> str:
     heard = {clip.corpus for clip in _trained(corpus, protocol)}
     members = " + ".join(member for member in corpus.members if member in heard)
     text = f"protocol {protocol.name} (version {protocol.version}), {protocol.promise}; "
     text += f"{done} of {len(protocol.folds)} folds, test parts pooled; trained on {members}"
-    dropped = [label for label in config.labels if label not in labels]
     if dropped:
         text += f"; judged among the labels that both sides have, without {' and '.join(dropped)}"
     return text

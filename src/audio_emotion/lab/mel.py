@@ -29,8 +29,7 @@ def mel_filters(sampling_rate: int, n_fft: int, n_mels: int, warp: float = 1) ->
         Weights `(n_mels, n_fft // 2 + 1)`, float32; each triangle's area is one in Hz.
     """
     bins = warp * np.linspace(0, sampling_rate / 2, n_fft // 2 + 1)
-    top = hz_to_mel(np.array(sampling_rate / 2)).item()
-    edges = mel_to_hz(np.linspace(0, top, n_mels + 2))
+    edges = band_edges(sampling_rate, n_mels)
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (bins - low) / (centre - low)
     falling = (high - bins) / (high - centre)
@@ -41,5 +40,10 @@ def mel_filters(sampling_rate: int, n_fft: int, n_mels: int, warp: float = 1) ->
 
 def band_centres(sampling_rate: int, n_mels: int) -> np.ndarray:
     """Hz at which each of `mel_filters` is highest, `(n_mels,)`."""
+    return band_edges(sampling_rate, n_mels)[1:-1]
+
+
+def band_edges(sampling_rate: int, n_mels: int) -> np.ndarray:
+    """Hz, evenly spaced in mel, at which bands begin, are highest and end, `(n_mels + 2,)`."""
     top = hz_to_mel(np.array(sampling_rate / 2)).item()
-    return mel_to_hz(np.linspace(0, top, n_mels + 2))[1:-1]
+    return mel_to_hz(np.linspace(0, top, n_mels + 2))

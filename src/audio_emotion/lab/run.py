@@ -14,6 +14,7 @@ from ..errors import TrainingError
 from ..labels import EMOTIONS
 from .checkpoints import ENDING, load, save
 from .module import EmotionModule
+from .networks import Committee
 
 HEAD = "classifier."  # of the last layers' names, in every network
 STEM = "stem.0.weight"  # of `VoiceResNet`, which sees the pictures
@@ -71,7 +72,6 @@ def _seat(inits: Sequence[Path], module: EmotionModule) -> None:
     config = module.config
     network = config.network.model_copy(update={"members": 1})
     scales: list[dict[str, Tensor]] = []
-    state = module.state_dict()
     for number, init in enumerate(inits):
         alone = EmotionModule(config.model_copy(update={"network": network}))
         alone.frontend.load_state_dict(module.frontend.state_dict())  # for pictures new to them
@@ -82,11 +82,9 @@ def _seat(inits: Sequence[Path], module: EmotionModule) -> None:
                 f"{init} and {inits[0]} scale their pictures differently, so they cannot look at "
                 "the same ones; take trainings on the same clips"
             )
-        for name, value in alone.judged.state_dict().items():
-            for part in ("network", "average"):
-                if f"{part}.members.{number}.{name}" in state:
-                    state[f"{part}.members.{number}.{name}"] = value
-    module.load_state_dict(state)
+        for committee in (module.network, module.judged):
+            assert isinstance(committee, Committee)
+            committee.members[number].load_state_dict(alone.judged.state_dict())
     module.frontend.load_state_dict(scales[0])
 
 
