@@ -12,15 +12,21 @@ import soundfile
 from sklearn.metrics import accuracy_score, f1_score
 
 from audio_emotion import Classifier
+from audio_emotion.classifier import default_model
 from audio_emotion.corpora import load_corpus
+from audio_emotion.corpora.corpus import heard
 from audio_emotion.corpora.split import read_split
 from audio_emotion.errors import CorpusError, OutputError
 from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.evaluation.report import as_html, as_markdown, write_report
+from audio_emotion.lab.earlier import all_heard, heard_by
+from audio_emotion.lab.export import export, export_weights
+from audio_emotion.lab.train import train
 from conftest import RATE, voice
 from test_model import model as model
 from test_model import run as run
 from test_train import pytestmark as pytestmark
+from test_train import tiny
 
 
 def test_test_part_is_the_one_held_out(model: Path, run: Path, ravdess: Path) -> None:
@@ -68,6 +74,33 @@ def test_what_the_model_heard_is_known_under_any_name(
         shutil.copy(clip.path, folder / "renamed.wav")
         soundfile.write(folder / "new.wav", voice(), RATE)
         assert words in evaluate(Classifier(model), load_corpus(tmp_path / part))["protocol"]
+
+
+def test_what_a_model_began_with_is_not_forgotten(run: Path, ravdess: Path, tmp_path: Path) -> None:
+    """Three trainings after one another; the last tests clips that the first was trained on."""
+    corpus, options = load_corpus(ravdess), tiny("train.epochs=0")
+    same = read_split(run / "split.csv")
+    train(
+        corpus, options, tmp_path / "second", init=[run], parts=[same[c.name] for c in corpus.clips]
+    )
+    export_weights(tmp_path / "second", tmp_path / "second.safetensors")
+    tested = [name for name, part in same.items() if part == "train"][:3]
+    parts = ["test" if clip.name in tested else "train" for clip in corpus.clips]
+    parts[parts.index("train")] = "val"
+    for number, init in enumerate([tmp_path / "second", tmp_path / "second.safetensors"]):
+        third = tmp_path / f"third-{number}"
+        with pytest.warns(UserWarning, match="trained on 3 of the 3 clips in the test part"):
+            train(corpus, options, third, init=[init], parts=parts)
+        export(third, third / "model.onnx")
+        result = evaluate(Classifier(third / "model.onnx"), corpus, "test")
+        assert result["protocol"] == "3 of these 3 clips were trained on: no measure of anything"
+        assert not result["protocol_name"]  # no published figure stands beside it
+
+
+def test_the_shipped_weights_say_what_they_heard() -> None:
+    data = json.loads(Classifier().metadata["training_data"])
+    assert heard_by(default_model().with_suffix(".safetensors")) == all_heard(data)
+    assert len(heard(all_heard(data)["train"])) > 7000
 
 
 def test_a_corpus_with_fewer_labels_can_be_answered_among_them(

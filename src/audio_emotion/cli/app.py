@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -50,6 +51,7 @@ def _options(
 
 def main() -> None:
     """Entry point: an expected error is one line on stderr and exit code 2; Ctrl-C is 130."""
+    warnings.formatwarning = lambda message, *_, **__: f"audio-emotion: warning: {message}\n"
     try:
         app()
     except StoppedError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..classifier import Classifier
@@ -14,6 +14,10 @@ from .analysis import Row, analyse, restrict
 from .conditions import condition, generator
 
 PARTS = ("train", "val", "test", "all")
+SHAPED = {  # what a part of a training is to whoever judges its clips
+    "train": "were trained on: no measure of anything",
+    "val": "chose the weights: these figures flatter",
+}
 Progress = Callable[[Sequence[Clip]], Iterable[Clip]]
 
 
@@ -88,33 +92,41 @@ def select(classifier: Classifier, corpus: Corpus, part: str) -> tuple[list[Clip
     """Clips of `part`, and a sentence that says what a figure on them means.
 
     The model's metadata hold the beginning of the SHA-256 of every clip it was trained, chosen and
-    tested with, so what it has heard is known whatever a clip is called here.
+    tested with, and of those that shaped the weights it began with, so what it has heard is known
+    whatever a clip is called here.
     """
     if part not in PARTS:
         raise CorpusError(f"there is no part {part!r}: choose one of {', '.join(PARTS)}")
-    digests = json.loads(classifier.metadata["training_data"])["digests"]
-    known = {name: heard(digests[name]) for name in PARTS[:3]}
+    data = json.loads(classifier.metadata["training_data"])
+    known = {name: heard(data["digests"][name]) for name in PARTS[:3]}
     short = [shorten(digest or "") for digest in corpus.digests()]
-    of = {
-        name: [c for c, d in zip(corpus.clips, short, strict=True) if d in known[name]]
-        for name in PARTS[:3]
-    }
     if part == "all":
-        return list(corpus.clips), _protocol_of_all(corpus, of["train"], of["val"])
-    clips = of[part]
+        return list(corpus.clips), _shaping(short, data) or "none of these clips was trained on"
+    clips = [c for c, digest in zip(corpus.clips, short, strict=True) if digest in known[part]]
     if len(clips) < len(known[part]) or not clips:
         raise CorpusError(
             f"{len(clips)} of the {len(known[part])} clips in the {part} part of "
             f"{classifier.path.name} are in {corpus.name} here: other clips, or another corpus; "
             "leave --split out to judge all of it"
         )
-    return clips, _protocol(part, clips, classifier)
-
-
-def _protocol(part: str, clips: Sequence[Clip], classifier: Classifier) -> str:
     if part != "test":
-        return f"{part} part, used in training: says nothing about new clips"
-    trained = set(json.loads(classifier.metadata["training_data"])["speakers"]["train"])
+        return clips, f"{part} part, used in training: says nothing about new clips"
+    return clips, _shaping(known["test"], data) or _voices(clips, data)
+
+
+def _shaping(short: Collection[str], data: Mapping[str, Any]) -> str:
+    """How many clips, by their short digests, have shaped the weights; nothing if none has."""
+    before = data.get("earlier", {})  # what the weights that it began with had heard
+    for part, words in SHAPED.items():
+        known = heard(data["digests"][part]) | heard(before.get(part, ""))
+        count = sum(digest in known for digest in short)
+        if count:
+            return f"{count} of these {len(short)} clips {words}"
+    return ""
+
+
+def _voices(clips: Sequence[Clip], data: Mapping[str, Any]) -> str:
+    trained = {*data["speakers"]["train"], *data.get("earlier", {}).get("speakers", [])}
     speakers = {clip.voice for clip in clips if clip.voice}
     known = speakers & trained
     if not speakers:
@@ -129,17 +141,11 @@ def _protocol(part: str, clips: Sequence[Clip], classifier: Classifier) -> str:
 
 def _protocol_name(classifier: Classifier) -> str:
     """Name of the protocol whose test part a model keeps, for figures published on the same."""
-    words: str = json.loads(classifier.metadata["training_data"])["protocol"]
+    data = json.loads(classifier.metadata["training_data"])
+    if _shaping(heard(data["digests"]["test"]), data):
+        return ""
+    words: str = data["protocol"]
     return words.replace(",", " ").split()[0]
-
-
-def _protocol_of_all(corpus: Corpus, trained: Sequence[Clip], chosen: Sequence[Clip]) -> str:
-    total = len(corpus.clips)
-    if trained:
-        return f"{len(trained)} of these {total} clips were trained on: no measure of anything"
-    if chosen:
-        return f"{len(chosen)} of these {total} clips chose the weights: these figures flatter"
-    return "none of these clips was trained on"
 
 
 def _mapping(known: Sequence[str], labels: Sequence[str]) -> str:

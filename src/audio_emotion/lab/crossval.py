@@ -33,6 +33,7 @@ from ..evaluation.evaluate import judge
 from ..evaluation.protocols import Fold, Protocol
 from ..files import write_text
 from .export import export
+from .run import stored_data
 from .train import train
 
 ANSWERS = "answers.json"
@@ -149,7 +150,7 @@ def _check_init(run: Path, split: dict[str, str]) -> None:
     """Refuse weights that were trained or chosen on other clips: they may have heard the test."""
     if not (run / ANSWERS).exists():
         raise TrainingError(f"{run} is no finished fold to begin with")
-    heard = json.loads((run / "data.json").read_text(encoding="utf-8"))["fingerprint"]
+    heard = stored_data(run)["fingerprint"]
     for part, clips in split.items():
         if heard[part] != clips:
             raise TrainingError(

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import onnx
 import torch
@@ -29,12 +29,13 @@ from ..files import atomic_path
 from ..version import __version__
 from .checkpoints import ENDING as ENDING
 from .checkpoints import load, save
+from .earlier import all_heard
 from .frontend import Frontend
 from .mel_power import MelPower
 from .module import EmotionModule
 from .networks import Network
 from .quantize import CLIPS, quantize
-from .run import best_of, load_weights, stored_config
+from .run import best_of, load_weights, stored_config, stored_data
 
 OPSET = 18
 Precision = Literal["fp16", "fp32", "int8"]
@@ -141,7 +142,8 @@ def export_weights(run: Path, out: Path) -> None:
         for part, module in parts.items()
         for name, value in module.state_dict().items()
     }
-    save({"state_dict": state, "labels": list(stored_config(run).labels)}, out)
+    labels = list(stored_config(run).labels)
+    save({"state_dict": state, "labels": labels, "heard": all_heard(stored_data(run))}, out)
 
 
 def training_signals(run: Path, corpus: Corpus | None) -> list[Signal]:
@@ -150,7 +152,7 @@ def training_signals(run: Path, corpus: Corpus | None) -> list[Signal]:
     Raises:
         TrainingError: none of them is in `corpus`.
     """
-    data = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    data = stored_data(run)
     rate = stored_config(run).frontend.sampling_rate
     trained = heard(data["digests"]["train"])
     clips = (
@@ -239,7 +241,7 @@ def store_halves(graph: onnx.ModelProto) -> None:
 
 def metadata(run: Path, config: Config, precision: str) -> Mapping[str, str]:
     """What a consumer, or somebody who doubts the model, wants to know; JSON where nested."""
-    data: dict[str, Any] = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    data = stored_data(run)
     checkpoint = load(best_of(run))
     rows: list[dict[str, float]] = next(
         (state["rows"] for state in checkpoint.get("callbacks", {}).values() if "rows" in state), []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -16,6 +18,7 @@ from .checkpoints import ENDING, load, save
 from .module import EmotionModule
 from .networks import Committee
 
+DATA = "data.json"  # what a run was trained, chosen and tested with
 HEAD = "classifier."  # of the last layers' names, in every network
 STEM = "stem.0.weight"  # of `VoiceResNet`, which sees the pictures
 
@@ -33,6 +36,12 @@ def stored_config(run: Path) -> Config:
         raise TrainingError(f"{run} is not the folder of a training: no {path.name}") from error
 
 
+def stored_data(run: Path) -> dict[str, Any]:
+    """What `run` says of its corpus and of the clips in its parts."""
+    data: dict[str, Any] = json.loads((run / DATA).read_text(encoding="utf-8"))
+    return data
+
+
 def best_of(run: Path) -> Path:
     """The checkpoint with the best validation score of `run`."""
     return run / "checkpoints" / f"best{ENDING}"
@@ -41,6 +50,11 @@ def best_of(run: Path) -> Path:
 def last_of(run: Path) -> Path:
     """The checkpoint after the last whole epoch of `run`, to resume from."""
     return run / "checkpoints" / f"last{ENDING}"
+
+
+def run_of(checkpoint: Path) -> Path:
+    """Where the run of a checkpoint lies, if it is one of a run."""
+    return checkpoint.parent.parent
 
 
 def begin_from(inits: Sequence[Path], module: EmotionModule) -> None:
@@ -92,7 +106,7 @@ def _begin_from_one(init: Path, module: EmotionModule) -> None:
     if init.suffix != ENDING:
         load_weights(best_of(init), module, stored_config(init).labels)
         return
-    run = init.parent.parent  # where the checkpoint of a training lies
+    run = run_of(init)
     known = stored_config(run).labels if (run / "config.yaml").exists() else EMOTIONS
     load_weights(init, module, load(init).get("labels", known))
 

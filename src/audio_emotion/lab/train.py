@@ -2,7 +2,7 @@
 
 RUN/
   config.yaml       every setting
-  data.json         corpus, licence, fingerprints of its parts, duplicates
+  data.json         corpus, licence, fingerprints of its parts, duplicates, what was heard earlier
   split.csv         clip, label, speaker, part
   calibration.json  temperature and threshold, found on the validation part
   history.csv       scores of each epoch, drawn in curves.png
@@ -40,10 +40,20 @@ from ..files import write_text
 from .cache import SignalCache
 from .checkpoints import ENDING, SafetensorsIO
 from .data import Batch, Clips, ClipsModule, Item
+from .earlier import earlier, warn_of
 from .history import History
 from .interrupt import Interrupt
 from .module import EmotionModule
-from .run import begin_from, best_of, last_of, load_weights, save_weights, stored_config
+from .run import (
+    DATA,
+    begin_from,
+    best_of,
+    last_of,
+    load_weights,
+    save_weights,
+    stored_config,
+    stored_data,
+)
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86, x86, and Arm processors
 FIT_CLIPS = 400  # of the training part, spread evenly, for the rows' mean and deviation
@@ -93,6 +103,9 @@ def train(
         raise TrainingError("train.epochs 0 keeps the weights of --init, of which there are none")
     items = _items(corpus, config, parts)
     data = _describe(corpus, items, protocol or _dealt(config))
+    if init and not resume:
+        data["earlier"] = earlier(init)
+        warn_of(data["earlier"], items)
     torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
     if init and not resume:  # before a folder is made: the weights may not fit
@@ -247,8 +260,7 @@ def _check_run(run: Path, data: dict[str, Any], resume: bool) -> None:
         if run.exists() and any(run.iterdir()):
             raise TrainingError(f"{run} exists already; name another folder or pass --resume")
         return
-    began_with = json.loads((run / "data.json").read_text(encoding="utf-8"))
-    if began_with["fingerprint"] != data["fingerprint"]:
+    if stored_data(run)["fingerprint"] != data["fingerprint"]:
         raise TrainingError(f"{run} was started on other clips than these; it cannot go on")
 
 
@@ -262,7 +274,7 @@ def _write_run(
     """The configuration last: a folder that holds it is complete."""
     if begun:
         save_weights(begun, run / f"init{ENDING}")
-    write_text(run / "data.json", json.dumps(data, indent=2) + "\n")
+    write_text(run / DATA, json.dumps(data, indent=2) + "\n")
     write_split(run / "split.csv", [(item.clip, item.part) for item in items])
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
     write_text(run / "config.yaml", text)

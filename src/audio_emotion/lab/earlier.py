@@ -1,0 +1,76 @@
+"""What the weights that a training begins with had heard before.
+
+Clips that they were trained or chosen by are no test of what comes of them.  So every run hands the
+list on, in `data.json` under `earlier`, every exported checkpoint under `heard`, and every model
+file, with what else its run's `data.json` says.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..corpora.corpus import heard, shorten
+from .checkpoints import ENDING, load
+from .data import Item
+from .run import DATA, run_of, stored_data
+
+PARTS = ("train", "val")  # that shape weights
+
+
+def earlier(inits: Sequence[Path]) -> dict[str, Any]:
+    """Short digests of each of `PARTS`, and the speakers, that any of `inits` has heard."""
+    known = []
+    for init in inits:
+        told = heard_by(init)
+        if told is None:
+            warnings.warn(
+                f"{init} does not say which clips it has heard; if a clip of these was among them, "
+                "no figure on it is a test",
+                stacklevel=2,
+            )
+        else:
+            known.append(told)
+    return _together(known)
+
+
+def heard_by(init: Path) -> dict[str, Any] | None:
+    """As `earlier`, of one run or checkpoint; None of a checkpoint that does not say."""
+    run = init if init.suffix != ENDING else run_of(init)
+    if (run / DATA).exists():
+        return all_heard(stored_data(run))
+    told: dict[str, Any] | None = load(init).get("heard")
+    return told
+
+
+def all_heard(data: Mapping[str, Any]) -> dict[str, Any]:
+    """As `earlier`, of what a `data.json` says of a run and of those before it."""
+    speakers = [speaker for part in PARTS for speaker in data["speakers"][part]]
+    own = {part: data["digests"][part] for part in PARTS} | {"speakers": speakers}
+    return _together([own, data.get("earlier", {})])
+
+
+def warn_of(before: Mapping[str, Any], items: Sequence[Item]) -> None:
+    """Say how many of the items that judge were trained on `before`; see `earlier`."""
+    trained = heard(before["train"])
+    for part in ("val", "test"):
+        judges = [shorten(item.digest) for item in items if item.part == part]
+        known = sum(digest in trained for digest in judges)
+        if known:
+            warnings.warn(
+                f"the weights that it begins with were trained on {known} of the {len(judges)} "
+                f"clips in the {part} part: figures on them flatter",
+                stacklevel=3,
+            )
+
+
+def _together(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    several = list(several)
+    parts = {
+        part: "".join(sorted(set().union(*(heard(one.get(part, "")) for one in several))))
+        for part in PARTS
+    }
+    speakers = sorted({speaker for one in several for speaker in one.get("speakers", [])})
+    return {**parts, "speakers": speakers}
