@@ -92,6 +92,12 @@ def test_it_goes_on_as_any_other(committee: Path, ravdess: Path, tmp_path: Path)
         torch.testing.assert_close(after[name][[0, 2]], before[name][[2, 3]], atol=2e-3, rtol=0)
 
 
+def test_a_committee_cannot_sit_in_a_committee(committee: Path) -> None:
+    module = EmotionModule(small("network.members=2"))
+    with pytest.raises(TrainingError, match="each becomes one member"):
+        begin_from([committee, committee], module)
+
+
 def test_it_trains_and_shares_its_dropout(committee: Path, ravdess: Path, tmp_path: Path) -> None:
     config = small("network.members=2", "network.dropout=0.4")
     train(load_corpus(ravdess), config, tmp_path / "run", init=[committee], trainer_options=OPTIONS)

@@ -20,8 +20,12 @@ from .run import DATA, run_of, stored_data
 PARTS = ("train", "val")  # that shape weights
 
 
-def earlier(inits: Sequence[Path]) -> dict[str, Any]:
-    """Short digests of each of `PARTS`, and the speakers, that any of `inits` has heard."""
+def earlier(inits: Sequence[Path], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What any of `inits` has heard and `data`, of the run that begins, does not say anyway.
+
+    Returns:
+        Short digests, as one text, of each of `PARTS`, and `speakers`, a list.
+    """
     known = []
     for init in inits:
         told = heard_by(init)
@@ -29,15 +33,17 @@ def earlier(inits: Sequence[Path]) -> dict[str, Any]:
             warnings.warn(
                 f"{init} does not say which clips it has heard; if a clip of these was among them, "
                 "no figure on it is a test",
-                stacklevel=2,
+                stacklevel=3,
             )
         else:
             known.append(told)
-    return _together(known)
+    before, own = _together(known), _own(data)
+    beyond = {part: "".join(sorted(heard(before[part]) - heard(own[part]))) for part in PARTS}
+    return {**beyond, "speakers": sorted({*before["speakers"]} - {*own["speakers"]})}
 
 
 def heard_by(init: Path) -> dict[str, Any] | None:
-    """As `earlier`, of one run or checkpoint; None of a checkpoint that does not say."""
+    """All that one run or checkpoint has heard, as `earlier`; None if a checkpoint does not say."""
     run = init if init.suffix != ENDING else run_of(init)
     if (run / DATA).exists():
         return all_heard(stored_data(run))
@@ -46,10 +52,8 @@ def heard_by(init: Path) -> dict[str, Any] | None:
 
 
 def all_heard(data: Mapping[str, Any]) -> dict[str, Any]:
-    """As `earlier`, of what a `data.json` says of a run and of those before it."""
-    speakers = [speaker for part in PARTS for speaker in data["speakers"][part]]
-    own = {part: data["digests"][part] for part in PARTS} | {"speakers": speakers}
-    return _together([own, data.get("earlier", {})])
+    """All that a run and those before it have heard, as `earlier`, by its `data.json`."""
+    return _together([_own(data), data.get("earlier", {})])
 
 
 def warn_of(before: Mapping[str, Any], items: Sequence[Item]) -> None:
@@ -64,6 +68,11 @@ def warn_of(before: Mapping[str, Any], items: Sequence[Item]) -> None:
                 f"clips in the {part} part: figures on them flatter",
                 stacklevel=3,
             )
+
+
+def _own(data: Mapping[str, Any]) -> dict[str, Any]:
+    speakers = [speaker for part in PARTS for speaker in data["speakers"][part]]
+    return {part: data["digests"][part] for part in PARTS} | {"speakers": speakers}
 
 
 def _together(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

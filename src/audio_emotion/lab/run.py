@@ -89,7 +89,13 @@ def _seat(inits: Sequence[Path], module: EmotionModule) -> None:
     for number, init in enumerate(inits):
         alone = EmotionModule(config.model_copy(update={"network": network}))
         alone.frontend.load_state_dict(module.frontend.state_dict())  # for pictures new to them
-        _begin_from_one(init, alone)
+        try:
+            _begin_from_one(init, alone)
+        except TrainingError as error:
+            raise TrainingError(
+                f"{error}: of as many weights as network.members each becomes one member, so each "
+                "has to be a single network"
+            ) from error
         scales.append(alone.frontend.state_dict())
         if any(not torch.allclose(value, scales[0][name]) for name, value in scales[-1].items()):
             raise TrainingError(

@@ -104,7 +104,7 @@ def train(
     items = _items(corpus, config, parts)
     data = _describe(corpus, items, protocol or _dealt(config))
     if init and not resume:
-        data["earlier"] = earlier(init)
+        data["earlier"] = earlier(init, data)
         warn_of(data["earlier"], items)
     torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
