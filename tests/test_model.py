@@ -25,7 +25,7 @@ from audio_emotion.lab.export import (
 )
 from audio_emotion.lab.module import EmotionModule
 from audio_emotion.lab.plots import draw_explanation
-from audio_emotion.lab.run import load_weights, stored_config
+from audio_emotion.lab.run import best_of, load_weights, stored_config
 from audio_emotion.lab.seen import seen
 from audio_emotion.lab.train import train
 from conftest import RATE, voice
@@ -118,6 +118,21 @@ def test_the_small_network_is_the_same_in_onnx_whatever_the_batch(
         with torch.inference_mode():
             expected = reference(torch.from_numpy(batch.copy()))[0]
         np.testing.assert_allclose(classifier._run(batch)[0], expected, atol=AGREEMENT)
+
+
+def test_short_signals_are_answered_as_in_the_whole_window(voice_run: Path, tmp_path: Path) -> None:
+    """The file looks no further than a short signal goes; training looks at the whole window."""
+    export(voice_run, tmp_path / "model.onnx", "fp32")
+    module = EmotionModule(stored_config(voice_run)).eval()
+    load_weights(best_of(voice_run), module)
+    classifier, rng = Classifier(tmp_path / "model.onnx"), np.random.default_rng(0)
+    for dur in (0.01, 0.3, 1.0, 2.0, 2.1, 3.3, 4.0):
+        size = (2, round(dur * classifier.sampling_rate))
+        noise = rng.standard_normal(size).astype(np.float32)
+        with torch.inference_mode():
+            logits = module.logits(torch.from_numpy(noise))
+        expected = (logits / classifier.calibration["temperature"]).softmax(1)
+        np.testing.assert_allclose(classifier.windows(noise), expected, atol=AGREEMENT)
 
 
 def test_a_voice_is_seen_and_explained_at_its_pitch(voice_run: Path, tmp_path: Path) -> None:

@@ -61,13 +61,22 @@ class ExportedModel(nn.Module):
         The extent is the first voiced sample and the number of samples to the last.
         """
         extent = self.frontend.extent(waveform)
-        placed = self.frontend.place(waveform, *extent)
+        placed = self.frontend.place(waveform, *extent, self._window(waveform.shape[1]))
         if self.mel_power is None:
             bands = self.frontend.bands(self.frontend.power(placed))
         else:
             bands = self.mel_power(placed)
         logits = self.network(*self.frontend.pictures(bands, extent[1]))
         return (logits / self.temperature).softmax(1), torch.cat(extent, 1)
+
+    def _window(self, samples: int) -> int:
+        """Samples to look at: of a signal shorter than the window no more than can matter."""
+        config, past = self.frontend.config, self.network.past
+        if past is None or not config.mask or config.placement != "start":
+            return config.window
+        far = samples + past * config.hop_length
+        window: int = torch.sym_min(config.window, far)  # type: ignore[no-untyped-call]
+        return window
 
 
 def by_matrices(model: ExportedModel) -> ExportedModel:

@@ -46,6 +46,7 @@ class Committee(nn.Module):
     def __init__(self, members: Iterable[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        self.past: int | None = self.members[0].past  # type: ignore[assignment]
 
     def forward(self, pictures: Tensor, counted: Tensor) -> Tensor:
         """As each member: `(batch, channels, n_mels, frames)` → logits `(batch, classes)`."""
@@ -66,6 +67,8 @@ class DeepAudioEmotionCNN(nn.Module):
         channels: pictures stacked in the input, 2 for log-mel + MFCC.
         classes: number of labels.
     """
+
+    past: int | None = None  # frames past the voice that change an answer: all of them
 
     def __init__(
         self, config: NetworkConfig, channels: int = 2, classes: int = len(EMOTIONS)

@@ -25,6 +25,7 @@ from ..labels import EMOTIONS
 CHANNELS = (32, 64, 128, 192)  # of the blocks, at width 1
 STRIDES = ((1, 1), (2, 2), (2, 2), (2, 1))  # of the blocks along mel bands and frames
 STEM = 5  # size of the first kernel; it has stride 2
+PAST = 16  # frames past the voice that change an answer: twice the stride of the last maps
 REDUCTION = 8  # of channels in the squeeze
 HEADS, HEAD_SIZE, HIDDEN = 4, 48, 96
 NEVER = -1e4  # logit of a frame that no head may listen to
@@ -40,6 +41,8 @@ class VoiceResNet(nn.Module):
         n_mels: bands of a picture.
         classes: number of labels.
     """
+
+    past: int | None = PAST
 
     def __init__(
         self,
