@@ -43,10 +43,15 @@ def earlier(inits: Sequence[Path], data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def heard_by(init: Path) -> dict[str, Any] | None:
-    """All that one run or checkpoint has heard, as `earlier`; None if a checkpoint does not say."""
-    run = init if init.suffix != ENDING else run_of(init)
-    if (run / DATA).exists():
-        return all_heard(stored_data(run))
+    """All that one run or checkpoint has heard, as `earlier`; None if a checkpoint does not say.
+
+    Raises:
+        TrainingError: there is no such run or checkpoint.
+    """
+    if init.suffix != ENDING:
+        return all_heard(stored_data(init))
+    if (run_of(init) / DATA).exists():
+        return all_heard(stored_data(run_of(init)))
     told: dict[str, Any] | None = load(init).get("heard")
     return told
 

@@ -37,8 +37,15 @@ def stored_config(run: Path) -> Config:
 
 
 def stored_data(run: Path) -> dict[str, Any]:
-    """What `run` says of its corpus and of the clips in its parts."""
-    data: dict[str, Any] = json.loads((run / DATA).read_text(encoding="utf-8"))
+    """What `run` says of its corpus and of the clips in its parts.
+
+    Raises:
+        TrainingError: `run` says nothing.
+    """
+    try:
+        data: dict[str, Any] = json.loads((run / DATA).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(f"{run} is not the folder of a training: no {DATA}") from error
     return data
 
 
