@@ -15,11 +15,12 @@ from audio_emotion import Classifier
 from audio_emotion.classifier import default_model
 from audio_emotion.corpora import load_corpus
 from audio_emotion.corpora.corpus import heard
+from audio_emotion.corpora.heard import all_heard
 from audio_emotion.corpora.split import read_split
 from audio_emotion.errors import CorpusError, OutputError
 from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.evaluation.report import as_html, as_markdown, write_report
-from audio_emotion.lab.earlier import all_heard, heard_by
+from audio_emotion.lab.earlier import heard_by
 from audio_emotion.lab.export import export, export_weights
 from audio_emotion.lab.train import train
 from conftest import RATE, voice

@@ -9,6 +9,7 @@ from typing import Any
 from ..classifier import Classifier
 from ..corpora import Clip, Corpus
 from ..corpora.corpus import heard, shorten
+from ..corpora.heard import all_heard
 from ..errors import AudioError, CorpusError
 from .analysis import Row, analyse, restrict
 from .conditions import condition, generator
@@ -98,27 +99,27 @@ def select(classifier: Classifier, corpus: Corpus, part: str) -> tuple[list[Clip
     if part not in PARTS:
         raise CorpusError(f"there is no part {part!r}: choose one of {', '.join(PARTS)}")
     data = json.loads(classifier.metadata["training_data"])
-    known = {name: heard(data["digests"][name]) for name in PARTS[:3]}
     short = [shorten(digest or "") for digest in corpus.digests()]
     if part == "all":
         return list(corpus.clips), _shaping(short, data) or "none of these clips was trained on"
-    clips = [c for c, digest in zip(corpus.clips, short, strict=True) if digest in known[part]]
-    if len(clips) < len(known[part]) or not clips:
+    known = heard(data["digests"][part])
+    clips = [clip for clip, d in zip(corpus.clips, short, strict=True) if d in known]
+    if len(clips) < len(known) or not clips:
         raise CorpusError(
-            f"{len(clips)} of the {len(known[part])} clips in the {part} part of "
+            f"{len(clips)} of the {len(known)} clips in the {part} part of "
             f"{classifier.path.name} are in {corpus.name} here: other clips, or another corpus; "
             "leave --split out to judge all of it"
         )
     if part != "test":
         return clips, f"{part} part, used in training: says nothing about new clips"
-    return clips, _shaping(known["test"], data) or _voices(clips, data)
+    return clips, _shaping([d for d in short if d in known], data) or _voices(clips, data)
 
 
 def _shaping(short: Collection[str], data: Mapping[str, Any]) -> str:
     """How many clips, by their short digests, have shaped the weights; nothing if none has."""
-    before = data.get("earlier", {})  # what the weights that it began with had heard
+    shaped = all_heard(data)
     for part, words in SHAPED.items():
-        known = heard(data["digests"][part]) | heard(before.get(part, ""))
+        known = heard(shaped[part])
         count = sum(digest in known for digest in short)
         if count:
             return f"{count} of these {len(short)} clips {words}"

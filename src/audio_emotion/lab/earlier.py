@@ -8,23 +8,22 @@ file, with what else its run's `data.json` says.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..corpora.corpus import heard, shorten
+from ..corpora.heard import SHAPING, all_heard, of_its_own, together
 from .checkpoints import ENDING, load
 from .data import Item
 from .run import DATA, run_of, stored_data
-
-PARTS = ("train", "val")  # that shape weights
 
 
 def earlier(inits: Sequence[Path], data: Mapping[str, Any]) -> dict[str, Any]:
     """What any of `inits` has heard and `data`, of the run that begins, does not say anyway.
 
     Returns:
-        Short digests, as one text, of each of `PARTS`, and `speakers`, a list.
+        Short digests, as one text, of each of `SHAPING`, and `speakers`, a list.
     """
     known = []
     for init in inits:
@@ -37,8 +36,8 @@ def earlier(inits: Sequence[Path], data: Mapping[str, Any]) -> dict[str, Any]:
             )
         else:
             known.append(told)
-    before, own = _together(known), _own(data)
-    beyond = {part: "".join(sorted(heard(before[part]) - heard(own[part]))) for part in PARTS}
+    before, own = together(known), of_its_own(data)
+    beyond = {part: "".join(sorted(heard(before[part]) - heard(own[part]))) for part in SHAPING}
     return {**beyond, "speakers": sorted({*before["speakers"]} - {*own["speakers"]})}
 
 
@@ -56,11 +55,6 @@ def heard_by(init: Path) -> dict[str, Any] | None:
     return told
 
 
-def all_heard(data: Mapping[str, Any]) -> dict[str, Any]:
-    """All that a run and those before it have heard, as `earlier`, by its `data.json`."""
-    return _together([_own(data), data.get("earlier", {})])
-
-
 def warn_of(before: Mapping[str, Any], items: Sequence[Item]) -> None:
     """Say how many of the items that judge were trained on `before`; see `earlier`."""
     trained = heard(before["train"])
@@ -73,18 +67,3 @@ def warn_of(before: Mapping[str, Any], items: Sequence[Item]) -> None:
                 f"clips in the {part} part: figures on them flatter",
                 stacklevel=3,
             )
-
-
-def _own(data: Mapping[str, Any]) -> dict[str, Any]:
-    speakers = [speaker for part in PARTS for speaker in data["speakers"][part]]
-    return {part: data["digests"][part] for part in PARTS} | {"speakers": speakers}
-
-
-def _together(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    several = list(several)
-    parts = {
-        part: "".join(sorted(set().union(*(heard(one.get(part, "")) for one in several))))
-        for part in PARTS
-    }
-    speakers = sorted({speaker for one in several for speaker in one.get("speakers", [])})
-    return {**parts, "speakers": speakers}

@@ -23,13 +23,13 @@ from ..audio import Signal, resample
 from ..config import Config
 from ..corpora import Corpus
 from ..corpora.corpus import heard, shorten
+from ..corpora.heard import all_heard
 from ..errors import TrainingError
 from ..evaluation.calibration import Calibration
 from ..files import atomic_path
 from ..version import __version__
 from .checkpoints import ENDING as ENDING
 from .checkpoints import load, save
-from .earlier import all_heard
 from .frontend import Frontend
 from .mel_power import MelPower
 from .module import EmotionModule

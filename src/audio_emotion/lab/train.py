@@ -103,12 +103,11 @@ def train(
         raise TrainingError("train.epochs 0 keeps the weights of --init, of which there are none")
     items = _items(corpus, config, parts)
     data = _describe(corpus, items, protocol or _dealt(config))
-    if init and not resume:
-        data["earlier"] = earlier(init, data)
-        warn_of(data["earlier"], items)
     torch.manual_seed(config.train.seed)
     module = EmotionModule(config, class_weights(config, items))
     if init and not resume:  # before a folder is made: the weights may not fit
+        data["earlier"] = earlier(init, data)
+        warn_of(data["earlier"], items)
         if config.frontend.features == "pitch":  # a picture that they may not have seen
             _fit_frontend(module, items, config, cache)
         begin_from(init, module)
