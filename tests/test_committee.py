@@ -12,9 +12,10 @@ from audio_emotion import Classifier
 from audio_emotion.config import Config, load_config
 from audio_emotion.corpora import load_corpus
 from audio_emotion.errors import TrainingError
+from audio_emotion.lab.data import Batch
 from audio_emotion.lab.export import export, export_weights, load_model, stored_calibration
 from audio_emotion.lab.module import EmotionModule
-from audio_emotion.lab.networks import Committee
+from audio_emotion.lab.networks import Committee, members
 from audio_emotion.lab.run import begin_from, best_of, load_weights, save_weights
 from audio_emotion.lab.train import train
 
@@ -111,6 +112,35 @@ def test_it_trains_and_shares_its_dropout(committee: Path, ravdess: Path, tmp_pa
     assert [member.dropout.p for member in network.members] == [0.4, 0.4]
     network.set_dropout(False)
     assert [member.dropout.p for member in network.members] == [0, 0]
+
+
+def test_each_learns_as_if_it_stood_alone() -> None:
+    """The slope of a member's weights is that of the same network without the others."""
+    quiet = ("augment.mixup=0", "augment.spectral_p=0", "augment.margin_dur=0", "network.dropout=0")
+    together = EmotionModule(small("network.members=2", *quiet))
+    generator = torch.Generator().manual_seed(0)
+    batch = Batch(
+        torch.rand(4, 40_000, generator=generator) - 0.5,
+        torch.arange(4),
+        torch.zeros(4, dtype=torch.long),
+    )
+    together.log = lambda *_, **__: None  # type: ignore[method-assign]  # no trainer listens
+    torch.manual_seed(1)
+    loss = together.training_step(batch, 0)
+    loss.backward()
+    losses = []
+    for member in members(together.network):
+        alone = EmotionModule(small(*quiet))
+        alone.log = lambda *_, **__: None  # type: ignore[method-assign]
+        alone.network.load_state_dict(member.state_dict())
+        torch.manual_seed(1)
+        losses.append(alone.training_step(batch, 0))
+        losses[-1].backward()
+        slopes = zip(member.parameters(), alone.network.parameters(), strict=True)
+        for ours, expected in slopes:
+            torch.testing.assert_close(ours.grad, expected.grad, atol=1e-6, rtol=1e-4)
+    assert losses[0].item() != losses[1].item()
+    torch.testing.assert_close(loss, sum(losses))
 
 
 def test_what_does_not_fit_is_refused(runs: list[Path], committee: Path, tmp_path: Path) -> None:

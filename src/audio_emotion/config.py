@@ -110,6 +110,7 @@ class NetworkConfig(_Section):
     kind: Literal["cnn", "resnet"] = "cnn"
     width: float = Field(1.0, gt=0, le=4)  # times the channels of the kind
     members: int = Field(1, ge=1, le=8)  # networks whose logits are averaged
+    floored: int = Field(0, ge=0, le=8)  # of them, that hear a floor of noise, `lab/floored.py`
     dropout: float = Field(0.3, ge=0, le=0.9)  # between, or before, the fully connected layers
     block_dropout: float = Field(0, ge=0, le=0.9)  # of whole maps, after each block of `cnn`
 
@@ -117,6 +118,17 @@ class NetworkConfig(_Section):
     def _block_dropout_has_blocks(self) -> Self:
         if self.kind == "resnet" and self.block_dropout:
             raise ValueError("block_dropout is a setting of kind 'cnn'; leave it 0 for 'resnet'")
+        return self
+
+    def of_member(self, number: int) -> NetworkConfig:
+        """What one of several is alone; the last `floored` of them hear the floor."""
+        floored = int(number >= self.members - self.floored)
+        return self.model_copy(update={"members": 1, "floored": floored})
+
+    @model_validator(mode="after")
+    def _floored_are_members(self) -> Self:
+        if self.floored > self.members:
+            raise ValueError(f"floored {self.floored} is more than the members, {self.members}")
         return self
 
 
@@ -228,6 +240,17 @@ class Config(_Section):
             raise ValueError(
                 "train.coarse_epochs is for network.kind cnn; set it to 0 for resnet, which "
                 "shrinks its pictures itself"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _floored_need_decibels(self) -> Self:
+        frontend = self.frontend
+        fits = self.network.kind == "resnet" and frontend.features in {"contrast", "pitch"}
+        if self.network.floored and not (fits and frontend.normalization == "corpus"):
+            raise ValueError(
+                "network.floored lays a floor under pictures of dB: it needs network.kind resnet, "
+                "frontend.features contrast or pitch, and frontend.normalization corpus"
             )
         return self
 

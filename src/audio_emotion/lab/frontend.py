@@ -84,6 +84,28 @@ def dct_matrix(n: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
+def pink_noise(config: FrontendConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Of each mel band the width in Hz, and pink noise of power 1 a Hz; `(n_mels,)`, float32."""
+    centres = band_centres(config.sampling_rate, config.n_mels)
+    widths = np.gradient(centres).astype(np.float32)
+    return widths, (1 / centres / (widths / centres).sum()).astype(np.float32)
+
+
+def steady_floor(mel_power: Tensor, counted: Tensor, widths: Tensor, noise: Tensor) -> Tensor:
+    """A noise's mean power in each band, `(batch, n_mels, 1)`.
+
+    Args:
+        mel_power: `(batch, n_mels, frames)`.
+        counted: frames of the voice, `(batch, frames)`.
+        widths: of the bands in Hz, `(n_mels,)`.
+        noise: power a Hz in each band, as a share of the voice's mean power, `(n_mels,)`.
+    """
+    voiced = counted[:, None].to(mel_power.dtype)
+    mean = (mel_power * voiced).sum(2) / voiced.sum(2)
+    level: Tensor = (mean * widths).sum(1, keepdim=True)
+    return (level * noise)[..., None]
+
+
 def _reach(filters: np.ndarray) -> tuple[int, int]:
     """First and one past the last bin that any of `filters` weighs."""
     bins = np.flatnonzero(filters.any(0))
@@ -102,9 +124,7 @@ class Frontend(nn.Module):
         prepare()
         self.config = config
         filters = mel_filters(config.sampling_rate, config.n_fft, config.n_mels)
-        centres = band_centres(config.sampling_rate, config.n_mels)
-        widths = np.gradient(centres).astype(np.float32)  # Hz
-        pink = (1 / centres / (widths / centres).sum()).astype(np.float32)  # a Hz; its power is 1
+        widths, pink = pink_noise(config)
         for name, value in [
             ("window", torch.from_numpy(hann(config.n_fft))),
             ("filters", torch.from_numpy(filters)),
@@ -303,10 +323,7 @@ class Frontend(nn.Module):
 
     def floor(self, mel_power: Tensor, counted: Tensor) -> Tensor:
         """Pink noise's mean power in each band, `(batch, n_mels, 1)`, so far below the voice's."""
-        voiced = counted[:, None].to(mel_power.dtype)
-        mean = (mel_power * voiced).sum(2) / voiced.sum(2)
-        level: Tensor = (mean * self.widths).sum(1, keepdim=True)
-        return (level * self.pink)[..., None]
+        return steady_floor(mel_power, counted, self.widths, self.pink)
 
     def mel(self, window: Tensor) -> Tensor:
         """`decibel` of waveforms that fill their window, `(batch, n_mels, frames)`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import lightning as L
@@ -14,8 +15,9 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from ..config import Config
 from .augment import draw_mixup, mix, shift, spec_augment
 from .data import Batch
+from .floored import Floored
 from .frontend import AT_ONCE, Frontend
-from .networks import Network, make_network
+from .networks import Network, make_network, members
 from .spectral import SpectralAugment
 
 MARGIN_SHARE = 0.3  # of the clips that keep some of the quiet at their ends
@@ -63,6 +65,13 @@ class EmotionModule(L.LightningModule):
         """The network that is validated and exported: the running mean where one is kept."""
         return self.average or self.network
 
+    def fit(self, waveforms: Iterable[Tensor]) -> None:
+        """Let the front end take its statistics of training clips, each `(samples,)`."""
+        self.frontend.fit(waveforms)
+        for layer in self.modules():
+            if isinstance(layer, Floored):
+                layer.scale(self.frontend)
+
     @property
     def coarse(self) -> bool:
         """Whether this epoch looks at pictures of half the resolution along both axes.
@@ -80,14 +89,19 @@ class EmotionModule(L.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             pictures, counted = self._augmented(batch.waveforms)
+        return torch.stack(
+            [self._learn(member, pictures, counted, batch) for member in members(self.network)]
+        ).sum()
+
+    def _learn(self, network: Network, pictures: Tensor, counted: Tensor, batch: Batch) -> Tensor:
+        """Loss of a network that stands alone; each member of a committee mixes clips its way."""
         share, partner = draw_mixup(len(pictures), self.config.augment.mixup)
         partner = partner.to(self.device)
         targets, factors, allowed = self._targets(batch)
         if share < 1:
             counted, allowed = counted | counted[partner], allowed | allowed[partner]
         mixed = [mix(values, share, partner) for values in (pictures, targets, factors)]
-        pictures = mixed[0].contiguous(memory_format=torch.channels_last)
-        logits = self.network(pictures, counted)
+        logits = network(mixed[0].contiguous(memory_format=torch.channels_last), counted)
         loss = self._loss(logits, mixed[1], mixed[2], allowed)
         self._record("train", logits, batch.labels, loss)
         return loss

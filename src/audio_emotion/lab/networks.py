@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from ..config import FrontendConfig, NetworkConfig
 from ..labels import EMOTIONS
+from .floored import Floored
 from .resnet import VoiceResNet
 
 CHANNELS = (64, 128, 256, 512, 512)  # of the five blocks, at width 1
 HIDDEN = (512, 256, 128)  # of the fully connected layers, at any width
 
 
-Network: TypeAlias = "DeepAudioEmotionCNN | VoiceResNet | Committee"
+Network: TypeAlias = "DeepAudioEmotionCNN | VoiceResNet | Floored | Committee"
 
 
 def make_network(
@@ -29,10 +30,13 @@ def make_network(
 ) -> Network:
     """The network of a configuration, for the pictures of its front end."""
     if config.members > 1:
-        alone = config.model_copy(update={"members": 1})
-        return Committee(make_network(alone, frontend, classes) for _ in range(config.members))
+        return Committee(
+            make_network(config.of_member(number), frontend, classes)
+            for number in range(config.members)
+        )
     if config.kind == "resnet":
-        return VoiceResNet(config, frontend.channels, frontend.n_mels, classes)
+        network = VoiceResNet(config, frontend.channels, frontend.n_mels, classes)
+        return Floored(network, frontend) if config.floored else network
     return DeepAudioEmotionCNN(config, frontend.channels, classes)
 
 
@@ -40,7 +44,8 @@ class Committee(nn.Module):
     """Networks that look at the same picture, and answer with the mean of their logits.
 
     So their probabilities' geometric mean, which no factor that one of them adds to all changes
-    (Hansen and Salamon, 1990, for why the mistakes of several trainings cancel in part).
+    (Hansen and Salamon, 1990, for why the mistakes of several trainings cancel in part).  Each
+    learns as if it stood alone, since what is taught together errs together.
     """
 
     def __init__(self, members: Iterable[nn.Module]) -> None:
@@ -57,6 +62,11 @@ class Committee(nn.Module):
         """Switch every member's dropout."""
         for member in self.members:
             member.set_dropout(active)  # type: ignore[operator]
+
+
+def members(network: Network) -> tuple[Network, ...]:
+    """The networks that learn each for itself: a committee's, or the one."""
+    return tuple(network.members) if isinstance(network, Committee) else (network,)  # type: ignore[arg-type]
 
 
 class DeepAudioEmotionCNN(nn.Module):

@@ -91,9 +91,9 @@ def begin_from(inits: Sequence[Path], module: EmotionModule) -> None:
 def _seat(inits: Sequence[Path], module: EmotionModule) -> None:
     """Each of the weights as a member of the module's committee."""
     config = module.config
-    network = config.network.model_copy(update={"members": 1})
     scales: list[dict[str, Tensor]] = []
     for number, init in enumerate(inits):
+        network = config.network.of_member(number)
         alone = EmotionModule(config.model_copy(update={"network": network}))
         alone.frontend.load_state_dict(module.frontend.state_dict())  # for pictures new to them
         try:

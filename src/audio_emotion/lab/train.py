@@ -287,7 +287,7 @@ def _fit_frontend(
     training = [item for item in items if item.part == "train"]
     spread = training[:: max(1, len(training) // FIT_CLIPS)]
     clips = Clips(spread, config, cache, augment=False)
-    module.frontend.fit(torch.from_numpy(clips[0, n][0]) for n in range(len(clips)))
+    module.fit(torch.from_numpy(clips[0, n][0]) for n in range(len(clips)))
 
 
 def _checkpoint(run: Path, filename: str, monitor: str | None) -> ModelCheckpoint:
