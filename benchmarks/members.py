@@ -3,9 +3,9 @@
     python benchmarks/members.py runs/committee RAVDESS CREMA-D
     python benchmarks/members.py runs/committee RAVDESS --condition pink-noise-20dB
 
-The test clips of every fold that has ended, answered by each member alone, by those that hear a
-floor of noise, by those that do not, and by all; UAR in percent and log loss, folds pooled, as a
-Markdown table.  Of a member alone the mean over such members.
+The first window of voice in the test clips of every fold that has ended, answered by each member
+alone, by those that hear a floor of noise, by those that do not, and by all; UAR in percent and log
+loss, folds pooled, as a Markdown table.  Of a member alone the mean over such members.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ def logits_of(
         signal, own = clip.read()
         if under:
             signal, own = condition(under)(signal, own, generator(clip.name))
-        signal = resample(signal, own, rate)[: config.frontend.window]
-        pictures = model.frontend(torch.from_numpy(signal)[None])
+        pictures = model.frontend(torch.from_numpy(resample(signal, own, rate))[None])
         answers = [member(*pictures)[0] / model.temperature for member in members(model.network)]
         found.append(torch.stack(answers).numpy())
         truths.append((clip.corpus, clip.label.label))

@@ -69,6 +69,7 @@ def test_it_is_what_a_front_end_with_a_floor_makes(module: EmotionModule) -> Non
     waveform = sentence()
     expected, inside = expected_of(waveform)
     found, counted = view(module, waveform)
+    assert not found[..., ~counted[0]].any()
     voiced = int(inside.sum())
     begun = int(counted[0].float().argmax())
     starts = [int(of.extent(waveform)[0]) for of in (module.frontend, expected_of)]
