@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from onnx.numpy_helper import to_array
 from torch import Tensor
 
 from audio_emotion.config import Config, load_config
 from audio_emotion.errors import ConfigError
+from audio_emotion.lab.export import (
+    ExportedModel,
+    fuse_batch_norms,
+    round_weights,
+    store_halves,
+    to_onnx,
+)
 from audio_emotion.lab.floored import FLOOR_DB, TRIM_DB, Floored
 from audio_emotion.lab.frontend import Frontend
 from audio_emotion.lab.module import EmotionModule
@@ -126,6 +135,21 @@ def test_the_scale_of_the_pictures_travels_with_the_weights(
         assert isinstance(own, Floored)
         torch.testing.assert_close(own.mean, module.frontend.mean[:2])
         torch.testing.assert_close(own.deviation, module.frontend.deviation[:2])
+
+
+def test_halves_lose_nothing_more(module: EmotionModule) -> None:
+    """In bands of a kilohertz the floor is below what fp16 tells apart: it is not a weight."""
+    model = ExportedModel(module.frontend, copy.deepcopy(module.judged)).eval()
+    fuse_batch_norms(model.network)
+    round_weights(model.network)
+    graph = to_onnx(model)
+    before = {tensor.name: to_array(tensor) for tensor in graph.graph.initializer}
+    store_halves(graph)
+    after = {tensor.name: to_array(tensor) for tensor in graph.graph.initializer}
+    halved = {name.removesuffix(".half"): v for name, v in after.items() if name.endswith(".half")}
+    assert {name for name in before if name.endswith("weight")} <= set(halved)
+    for name, value in before.items():
+        np.testing.assert_array_equal(halved.get(name, after.get(name)), value)
 
 
 def test_the_last_members_hear_the_floor() -> None:

@@ -235,13 +235,18 @@ def forget_origin(graph: onnx.ModelProto) -> None:
 
 
 def store_halves(graph: onnx.ModelProto) -> None:
-    """Large weights kept as fp16, with a cast to fp32 that the runtime folds when it loads."""
+    """What `round_weights` rounded kept as fp16, with a cast that the runtime folds at loading.
+
+    So nothing is lost; what else the network holds, such as the power of a floor, stays fp32.
+    """
     for tensor in list(graph.graph.initializer):
         if tensor.data_type != onnx.TensorProto.FLOAT or not tensor.name.startswith("network."):
             continue
-        half = onnx.numpy_helper.from_array(
-            onnx.numpy_helper.to_array(tensor).astype("float16"), f"{tensor.name}.half"
-        )
+        values = onnx.numpy_helper.to_array(tensor)
+        halves = values.astype("float16")
+        if (halves != values).any():
+            continue
+        half = onnx.numpy_helper.from_array(halves, f"{tensor.name}.half")
         cast = onnx.helper.make_node("Cast", [half.name], [tensor.name], to=onnx.TensorProto.FLOAT)
         graph.graph.initializer.remove(tensor)
         graph.graph.initializer.append(half)

@@ -20,7 +20,7 @@ from .resnet import VoiceResNet
 FLOOR_DB = 15.0  # of the noise below the voice's mean power
 TRIM_DB = 20.0  # below the loudest frame, where the voice ends
 SMOOTH_DUR = 0.128  # s over which a frame's power is averaged, as where silence is found
-LEAST = 1e-12  # power that no masked cell exceeds
+LEAST = 1e-12  # of the loudest cell's power, what is left of frames that do not count
 
 
 class Floored(nn.Module):

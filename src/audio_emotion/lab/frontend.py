@@ -85,7 +85,11 @@ def dct_matrix(n: int) -> np.ndarray:
 
 
 def pink_noise(config: FrontendConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Of each mel band the width in Hz, and pink noise of power 1 a Hz; `(n_mels,)`, float32."""
+    """Width of each mel band in Hz, and the power a Hz there of pink noise that has 1 in all.
+
+    Returns:
+        Both `(n_mels,)`, float32.
+    """
     centres = band_centres(config.sampling_rate, config.n_mels)
     widths = np.gradient(centres).astype(np.float32)
     return widths, (1 / centres / (widths / centres).sum()).astype(np.float32)
