@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from audio_emotion.config import Config, available, load_config, make_config
+from audio_emotion.config import Config, load_config, make_config
+from audio_emotion.config_text import available
 from audio_emotion.errors import ConfigError
 
 

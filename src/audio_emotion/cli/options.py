@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..config import available
+from ..config_text import available
 
 Corpora = Annotated[
     list[Path],
