@@ -167,7 +167,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with torch.inference_mode(), tempfile.TemporaryDirectory() as name:
         networks = [network_row(load_config(c), Path(name)) for c in ("source", "voice")]
-        two = load_config("voice", ["network.members=2", "name=voice, 2 members"])
+        two = load_config("voice", ["network.members=2", "name=voice-of-two"])
         voices = [load_config("voice"), load_config("committee"), two]
         small = [small_row(Path(name), config) for config in voices]
         rows = [front_end_row(), *networks, *small, spectrum_row(Path(name))]
