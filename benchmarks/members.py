@@ -22,11 +22,8 @@ from audio_emotion.corpora.corpus import heard, shorten
 from audio_emotion.evaluation.conditions import condition, generator
 from audio_emotion.evaluation.metrics import confusion_matrix, unweighted_average_recall
 from audio_emotion.lab.export import load_model
-from audio_emotion.lab.floored import Floored
 from audio_emotion.lab.networks import members
 from audio_emotion.lab.run import stored_config, stored_data
-
-LEAST = 1e-9  # probability in a log loss
 
 
 @torch.inference_mode()
@@ -54,9 +51,8 @@ def logits_of(
 def figures(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """UAR in percent and log loss of `(clips, labels)`."""
     matrix = confusion_matrix(truth, logits.argmax(1), logits.shape[1])
-    likelihood = torch.from_numpy(logits).softmax(1).numpy()[np.arange(len(truth)), truth]
-    loss = -np.log(np.maximum(likelihood, LEAST)).mean()
-    return 100 * unweighted_average_recall(matrix), float(loss)
+    loss = torch.nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(truth))
+    return 100 * unweighted_average_recall(matrix), loss.item()
 
 
 def main() -> None:
@@ -70,8 +66,9 @@ def main() -> None:
     parts = [logits_of(run, arguments.corpora, arguments.condition) for run in runs]
     logits = np.concatenate([part for part, _ in parts], 1)
     truths = [truth for _, those in parts for truth in those]
-    labels = stored_config(runs[0]).labels
-    floored = np.array([isinstance(m, Floored) for m in members(load_model(runs[0]).network)])
+    config = stored_config(runs[0])
+    labels, network = config.labels, config.network
+    floored = np.array([network.of_member(n).floored > 0 for n in range(network.members)])
     kinds = {"plain": ~floored, "with floor": floored, "all": floored | True}
     kinds = {name: chosen for name, chosen in kinds.items() if chosen.any()}
     heads = [f"{how} {name}" for name in kinds for how in ("one,", "together,")]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from audio_emotion.config import Config, load_config
 from audio_emotion.errors import ConfigError
+from audio_emotion.evaluation.conditions import pink_noise
 from audio_emotion.lab.export import (
     ExportedModel,
     fuse_batch_norms,
@@ -44,16 +45,8 @@ def sentence(seed: int = 0) -> Tensor:
             np.sin(2 * np.pi * k * pitch * time + rng.uniform(0, 6)) / k for k in range(1, 30)
         )
         parts += [tone / 10, quiet]
-    signal = np.concatenate([*parts, quiet]) + 1e-5 * rng.standard_normal(2_000).mean()
+    signal = np.concatenate([*parts, quiet])
     return torch.from_numpy(signal.astype(np.float32))[None]
-
-
-def pink(samples: int) -> Tensor:
-    """Noise of the same power in every octave and a mean power of 1, `(1, samples)`."""
-    spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(samples))
-    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-    noise = np.fft.irfft(spectrum, samples)
-    return torch.from_numpy((noise / noise.std()).astype(np.float32))[None]
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +88,13 @@ def test_it_is_what_a_front_end_with_a_floor_makes(module: EmotionModule) -> Non
 def test_a_rooms_noise_is_hardly_seen_and_level_not_at_all(module: EmotionModule) -> None:
     clean = sentence()
     plain, counted = view(module, clean)
-    noise = pink(clean.shape[1]) * clean.square().mean().sqrt() * 10 ** (-25 / 20)
-    noisy, heard = view(module, clean + noise)
+    changed, _ = pink_noise(25)(clean[0].numpy(), RATE, np.random.default_rng(1))
+    room = torch.from_numpy(changed)[None]
+    noisy, heard = view(module, room)
     weak = view(module, clean / 30)[0]
     torch.testing.assert_close(weak[:, :2], plain[:, :2], atol=1e-3, rtol=1e-3)
     assert abs(int(heard.sum()) - int(counted.sum())) <= 2
-    frames = [module.frontend(wave)[1].sum().item() for wave in (clean, clean + noise)]
+    frames = [module.frontend(wave)[1].sum().item() for wave in (clean, room)]
     assert frames[1] > frames[0] + 10  # without a floor the silence around it is kept
     starts = [int(each[0].float().argmax()) for each in (counted, heard)]
     voiced = min(int(counted.sum()), int(heard.sum())) - 2

@@ -14,12 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ..config import FrontendConfig
-from .frontend import Frontend, pink_noise, steady_floor
+from .frontend import TRIM_FRAME, Frontend, pink_noise, steady_floor
 from .resnet import VoiceResNet
 
 FLOOR_DB = 15.0  # of the noise below the voice's mean power
 TRIM_DB = 20.0  # below the loudest frame, where the voice ends
-SMOOTH_DUR = 0.128  # s over which a frame's power is averaged, as where silence is found
 LEAST = 1e-12  # of the loudest cell's power, what is left of frames that do not count
 
 
@@ -37,7 +36,7 @@ class Floored(nn.Module):
         self.network = network
         self.past = network.past
         widths, pink = pink_noise(frontend)
-        hops = round(SMOOTH_DUR * frontend.sampling_rate / frontend.hop_length)
+        hops = TRIM_FRAME // frontend.hop_length  # as long a frame as where silence is found
         self.smooth = nn.AvgPool1d(2 * (hops // 2) + 1, 1, hops // 2)
         self.register_buffer("widths", torch.from_numpy(widths), persistent=False)
         floor = torch.from_numpy(pink) * 10 ** (-FLOOR_DB / 10)
