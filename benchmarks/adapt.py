@@ -14,15 +14,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-
-from audio_emotion import Classifier
 from audio_emotion.classifier import default_model
-from audio_emotion.config import load_config
-from audio_emotion.corpora import Corpus, load_corpora
-from audio_emotion.evaluation.evaluate import select
 from audio_emotion.lab.checkpoints import ENDING
 from audio_emotion.lab.export import export
 from audio_emotion.lab.train import train
+
+from audio_emotion import Classifier
+from audio_emotion.config import load_config
+from audio_emotion.corpora import Corpus, load_corpora
+from audio_emotion.evaluation.evaluate import select
 
 SEED, DRAWS = 0, 1000
 TRAINED = 5  # sentences; a further one chooses the epoch, the rest judge

@@ -19,12 +19,12 @@ import librosa
 import numpy as np
 import onnx
 import torch
-
 from audio_emotion.classifier import Classifier
-from audio_emotion.config import Config, FrontendConfig, load_config
 from audio_emotion.lab.export import ExportedModel, by_matrices, fuse_batch_norms, to_onnx
 from audio_emotion.lab.frontend import AT_ONCE, Frontend
 from audio_emotion.lab.networks import make_network
+
+from audio_emotion.config import Config, FrontendConfig, load_config
 
 REPEATS = 15
 CLIPS = 100  # heard by each front end

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from audio_emotion.classifier import Classifier
+from audio_emotion.segmenter import NO_SPEECH, EmotionSegment, TimelineSettings
 
 from audio_emotion.audio import Signal, resample
-from audio_emotion.classifier import Classifier
 from audio_emotion.corpora import Clip, load_corpora
 from audio_emotion.evaluation.evaluate import select
-from audio_emotion.segmenter import NO_SPEECH, EmotionSegment, TimelineSettings
 from audio_emotion.timeline import Timeline, timeline
 
 RATE = 16_000

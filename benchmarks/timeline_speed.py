@@ -26,13 +26,13 @@ import onnx
 import onnxruntime
 import soundfile
 import torch
+from audio_emotion.classifier import default_model
+from audio_emotion.segmenter import NO_SPEECH, TimelineSettings
+from audio_emotion.voice import CHUNK, RATE, VoiceActivity
 from torch import Tensor, nn
 
 from audio_emotion import Classifier, read_audio, resample, timeline
 from audio_emotion.audio import Signal
-from audio_emotion.classifier import default_model
-from audio_emotion.segmenter import NO_SPEECH, TimelineSettings
-from audio_emotion.voice import CHUNK, RATE, VoiceActivity
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 PAUSES = {"a pause of 1 s after each sentence": 1.0, "no pauses": 0.0}

@@ -1,4 +1,4 @@
-"""Recordings for the tests: synthesised here, and real ones where a corpus is at hand."""
+"""Fixtures: synthesised recordings, real ones where a corpus is at hand, and small trainings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,33 @@ import numpy as np
 import pytest
 import soundfile
 
+from audio_emotion.config import Config, load_config
+
 RATE = 24_000
-REAL = Path(
-    os.environ.get("AUDIO_EMOTION_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
-)
+SAMPLES = Path(__file__).parents[1] / "samples"
+OPTIONS = {"enable_progress_bar": False, "accelerator": "cpu"}  # of Lightning's trainer
+TRAINING_WARNINGS = [  # of libraries that training imports
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*litlogger.*"),
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec.*"),
+]
+TINY = [  # a reference network that trains in seconds
+    *("network.width=0.05", "frontend.n_mels=64", "frontend.hop_length=1024"),
+    *("augment.waveform_p=0", "train.workers=0", "train.batch_size=8", "split.val=0.2"),
+    *("train.patience=99", "train.precision=32-true", "train.ema_decay=0"),
+]
+
+
+def tiny(*overrides: str) -> Config:
+    """The reference configuration, made small."""
+    return load_config("reference", [*TINY, *overrides])
+
+
+def small(*overrides: str) -> Config:
+    """The default configuration, made small."""
+    sizes = ["network.width=0.25", "train.batch_size=8", "split.val=0.2", "train.epochs=1"]
+    return load_config("default", [*sizes, *overrides])
 
 
 def voice(seconds: float = 1.5, pitch: float = 150.0, seed: int = 0) -> np.ndarray:
@@ -29,7 +52,7 @@ def voice(seconds: float = 1.5, pitch: float = 150.0, seed: int = 0) -> np.ndarr
 
 
 def through_ffmpeg(signal: np.ndarray, container: str, codec: str, rate: int) -> bytes:
-    """A mono recording in a container that libsndfile does not write."""
+    """Return a mono recording in a container that libsndfile does not write."""
     stream = io.BytesIO()
     with av.open(stream, "w", format=container) as output:
         track = output.add_stream(codec, rate=rate, layout="mono")
@@ -70,11 +93,51 @@ def ravdess(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def reference_run(ravdess: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small reference network: two epochs, never interrupted."""
+    return _trained(tiny("train.epochs=2"), ravdess, tmp_path_factory.mktemp("reference") / "run")
+
+
+@pytest.fixture(scope="session")
+def default_run(ravdess: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small default network, one epoch."""
+    return _trained(small(), ravdess, tmp_path_factory.mktemp("default") / "run")
+
+
+@pytest.fixture(scope="session")
+def model(reference_run: Path) -> Path:
+    """The model file of `reference_run`."""
+    from audio_emotion.training.export import export
+
+    path = reference_run.parent / "model.onnx"
+    export(reference_run, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def default_onnx(default_run: Path) -> Path:
+    """The model file of `default_run`, in fp32."""
+    from audio_emotion.training.export import export
+
+    path = default_run.parent / "model.onnx"
+    export(default_run, path, "fp32")
+    return path
+
+
+def _trained(config: Config, data: Path, run: Path) -> Path:
+    from audio_emotion.datasets import load_corpus
+    from audio_emotion.training.train import train
+
+    train(load_corpus(data), config, run, trainer_options=OPTIONS)
+    return run
+
+
+@pytest.fixture(scope="session")
 def real_ravdess() -> Path:
-    """Real clips, where they are at hand."""
-    root = REAL / "ravdess"
-    if not root.is_dir():
-        pytest.skip("no RAVDESS at hand; set AUDIO_EMOTION_TEST_DATA to the folder that holds it")
+    """Real clips, where `AUDIO_EMOTION_TEST_DATA` names a folder that holds `ravdess`."""
+    root = Path(os.environ.get("AUDIO_EMOTION_TEST_DATA", "")) / "ravdess"
+    if "AUDIO_EMOTION_TEST_DATA" not in os.environ or not root.is_dir():
+        pytest.skip("AUDIO_EMOTION_TEST_DATA names no folder that holds ravdess")
     return root
 
 

@@ -1,4 +1,4 @@
-"""Which part may know which: read from the imports themselves."""
+"""The structure of the package, read from the source: who may import whom, and how large it is."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ import audio_emotion
 
 ROOT = Path(audio_emotion.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-LAB_ONLY = {
-    "captum",
-    "torch",
-    "lightning",
-    "torchmetrics",
-    "safetensors",
-    "onnx",
-    "matplotlib",
-    "optuna",
+TRAINING_ONLY = {"captum", "lightning", "onnx", "optuna", "safetensors", "torch", "torchmetrics"}
+LAYERS = {  # parts that each part may import, beside the base
+    "inference": {"datasets"},  # its provenance only, see below
+    "timeline": {"inference"},
+    "datasets": set(),
+    "evaluation": {"inference", "datasets"},
+    "formats": {"evaluation", "inference", "timeline"},
+    "training": {"evaluation", "inference", "datasets", "config"},
+    "cli": {"training", "formats", "timeline", "evaluation", "inference", "datasets", "config"},
+    "config": set(),
 }
+BASE = {"audio", "errors", "files", "labels", "version"}
+MOST_FILES, MOST_LINES, ALL_LINES = 14, 320, 10_000
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
 def imported(path: Path) -> set[str]:
@@ -41,16 +48,19 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_dependencies_point_one_way(path: Path) -> None:
-    names, part = imported(path), path.relative_to(ROOT).parts[0]
-    roots = {name.split(".")[0] for name in names}
-    if part != "lab":
-        assert not roots & LAB_ONLY, "only lab may know these"
-    if part not in {"lab", "cli"}:
-        assert not [name for name in names if f"{name}.".startswith("audio_emotion.lab.")]
-    if part != "cli":
-        assert not [name for name in names if f"{name}.".startswith("audio_emotion.cli.")]
-    if part == "corpora":
-        assert not [name for name in names if ".classifier" in name or ".evaluation" in name]
+    names, part = imported(path), part_of(path)
+    if part != "training":
+        assert not {name.split(".")[0] for name in names} & TRAINING_ONLY
+    if part in {"__init__", "__main__"}:
+        return
+    parts = {name.split(".")[1] for name in names if name.startswith("audio_emotion.")}
+    allowed = BASE | LAYERS.get(part, set()) | {part}
+    assert not parts - allowed, f"{part} may import {sorted(allowed)} only"
+    if part == "inference":
+        assert {n for n in names if ".datasets." in n} <= {
+            "audio_emotion.datasets.provenance",
+            "audio_emotion.datasets.provenance.FittedClips",
+        }
 
 
 def test_importing_and_predicting_need_no_torch(wav: Path) -> None:
@@ -58,7 +68,7 @@ def test_importing_and_predicting_need_no_torch(wav: Path) -> None:
         "import sys, audio_emotion\n"
         f"audio_emotion.Classifier().file({str(wav)!r})\n"
         "import audio_emotion.cli.app\n"
-        f"heavy = {sorted(LAB_ONLY)} \n"
+        f"heavy = {sorted(TRAINING_ONLY | {'matplotlib'})}\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     result = subprocess.run(
@@ -67,11 +77,22 @@ def test_importing_and_predicting_need_no_torch(wav: Path) -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_no_file_is_longer_than_350_lines() -> None:
-    long = {path.name: n for path in FILES if (n := path.read_text().count("\n")) > 350}
-    assert not long
+def test_files_and_folders_stay_small() -> None:
+    assert not {p.name: n for p in FILES if (n := p.read_text().count("\n")) > MOST_LINES}
+    folders = {p.parent for p in FILES} - {ROOT / "cli"}
+    assert not {f.name: n for f in folders if (n := len([*f.glob("*.py")])) > MOST_FILES}
+
+
+def test_the_source_is_no_longer_than_it_has_to_be() -> None:
+    templates = [p for p in (ROOT / "formats" / "templates").iterdir() if p.is_file()]
+    assert sum(p.read_text().count("\n") for p in [*FILES, *templates]) <= ALL_LINES
+
+
+def test_results_stay_short() -> None:
+    assert (ROOT.parents[1] / "docs" / "results.md").read_text().count("\n") < 200
 
 
 def test_package_data_are_there() -> None:
-    assert (ROOT / "models" / "default.onnx").stat().st_size < 25e6
-    assert (ROOT / "models" / "LICENSE-weights.md").is_file()
+    models = ROOT / "inference" / "models"
+    assert (models / "default.onnx").stat().st_size < 10e6
+    assert (models / "default.safetensors").stat().st_size < 10e6

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from audio_emotion import AudioEmotionError, read_audio, resample
-from audio_emotion.audio import TruncationWarning
+from audio_emotion.audio import TruncationWarning, expand
 from audio_emotion.errors import AudioError
 from conftest import RATE, through_ffmpeg, voice
 
@@ -29,7 +29,7 @@ def encoded(signal: np.ndarray, **options: str) -> bytes:
     ("subtype", "tolerance"),
     [("PCM_U8", PCM8), ("PCM_16", PCM16), ("PCM_24", 1e-6), ("PCM_32", 1e-6), ("FLOAT", 0)],
 )
-def test_wav_of_every_width_gives_back_its_samples(subtype: str, tolerance: float) -> None:
+def test_wav_of_every_width_returns_its_samples(subtype: str, tolerance: float) -> None:
     signal, rate = read_audio(encoded(voice(), format="WAV", subtype=subtype))
     assert rate == RATE
     assert signal.dtype == np.float32
@@ -168,3 +168,17 @@ def test_resampling_keeps_a_tone_and_its_level() -> None:
     spectrum = np.abs(np.fft.rfft(resampled * np.hanning(16_000)))
     assert spectrum.argmax() == 440
     assert np.sqrt(np.mean(resampled[1000:-1000] ** 2)) == pytest.approx(np.sqrt(0.5), rel=1e-3)
+
+
+def test_recordings_are_found_in_folders_and_by_patterns(wav: Path, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "B.WAV").write_bytes(wav.read_bytes())
+    (tmp_path / "sub" / "notes.txt").write_text("no recording")
+    named = [tmp_path / "sub" / "B.WAV", wav]
+    assert list(expand([str(tmp_path)])) == named
+    assert list(expand([str(tmp_path / "*.wav"), "missing.wav"])) == [wav, Path("missing.wav")]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AudioError, match="holds no recording"):
+        list(expand([str(tmp_path / "empty")]))
+    with pytest.raises(AudioError, match="nothing matches"):
+        list(expand([str(tmp_path / "*.none")]))

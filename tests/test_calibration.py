@@ -1,4 +1,4 @@
-"""Calibration against closed forms, PyTorch-free, and scikit-learn."""
+"""Calibration agrees with closed forms and scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 
 
 def drawn(temperature: float, clips: int = 4000) -> tuple[np.ndarray, np.ndarray]:
-    """Logits, and labels that truly follow their softmax at `temperature`."""
+    """Draw logits, and labels that follow their softmax at `temperature`."""
     logits = 3 * RNG.standard_normal((clips, 8))
     chances = calibration.softmax(logits / temperature)
     labels = np.array([RNG.choice(8, p=row) for row in chances])
@@ -20,11 +20,11 @@ def drawn(temperature: float, clips: int = 4000) -> tuple[np.ndarray, np.ndarray
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> None:
+def test_true_temperature_is_found(temperature: float) -> None:
     assert calibration.fit_temperature(*drawn(temperature)) == pytest.approx(temperature, rel=0.06)
 
 
-def test_no_temperature_is_better() -> None:
+def test_other_temperatures_are_less_likely() -> None:
     logits, labels = drawn(2.0, 500)
     best = calibration.fit_temperature(logits, labels)
     losses = [
@@ -34,7 +34,7 @@ def test_no_temperature_is_better() -> None:
     assert losses[0] == min(losses)
 
 
-def test_classes_that_cannot_be_are_left_out() -> None:
+def test_impossible_classes_get_no_probability() -> None:
     logits = np.array([[2.0, 0.0, -np.inf]])
     np.testing.assert_allclose(
         calibration.softmax(logits), [[np.e**2 / (1 + np.e**2), 1 / (1 + np.e**2), 0]]
@@ -42,7 +42,7 @@ def test_classes_that_cannot_be_are_left_out() -> None:
     assert np.isfinite(calibration.fit_temperature(logits, np.array([0])))
 
 
-def test_calibration_shrinks_the_error_of_overconfident_logits() -> None:
+def test_calibration_reduces_the_error_of_overconfident_logits() -> None:
     logits, labels = drawn(2.5)
     found = calibration.calibrate(logits, labels)
     assert found.ece_before is not None
@@ -56,15 +56,15 @@ def test_calibration_shrinks_the_error_of_overconfident_logits() -> None:
 
 
 def test_expected_calibration_error_in_closed_form() -> None:
-    # Ten clips at 0.95, of which 8 are right; ten at 0.55, of which 5 are.
+    # Ten clips at 0.95, of which 8 are correct; ten at 0.55, of which 5 are.
     confidence = [0.95] * 10 + [0.55] * 10
-    right = [1] * 8 + [0] * 2 + [1] * 5 + [0] * 5
-    assert calibration.expected_calibration_error(confidence, right) == pytest.approx(
+    correct = [1] * 8 + [0] * 2 + [1] * 5 + [0] * 5
+    assert calibration.expected_calibration_error(confidence, correct) == pytest.approx(
         0.5 * 0.15 + 0.5 * 0.05
     )
 
 
-def test_brier_score_as_scikit_learn_for_two_classes() -> None:
+def test_brier_score_agrees_with_scikit_learn_for_two_classes() -> None:
     p = RNG.random(200)
     labels = RNG.integers(0, 2, 200)
     ours = calibration.brier_score(np.stack([1 - p, p], 1), labels)
@@ -73,11 +73,11 @@ def test_brier_score_as_scikit_learn_for_two_classes() -> None:
 
 def test_coverage_in_closed_form() -> None:
     shares, accuracies = calibration.coverage_curve([0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0])
-    assert shares.tolist() == [0.25, 0.75, 1]  # equal confidences are answered together
+    assert shares.tolist() == [0.25, 0.75, 1]  # equal confidences are counted together
     assert accuracies.tolist() == pytest.approx([1, 2 / 3, 0.5])
     assert calibration.accuracy_at(0.5, [0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0]) == pytest.approx(2 / 3)
 
 
-def test_a_target_out_of_reach_makes_nothing_confident() -> None:
+def test_unreachable_target_makes_nothing_confident() -> None:
     assert calibration.threshold_for([0.9, 0.8], [False, False], 0.9) == 1.0
     assert calibration.threshold_for([0.9, 0.8, 0.7], [True, True, True], 0.9) == 0.7

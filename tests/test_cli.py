@@ -5,63 +5,77 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import warnings
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from audio_emotion import EMOTIONS
-from audio_emotion.cli.app import app
-from audio_emotion.writers import TableWriter
+from audio_emotion import EMOTIONS, Classifier
+from audio_emotion.cli import predict as predict_command
+from audio_emotion.cli.app import app, main
+from audio_emotion.inference.result import FileResult, predict_file
 
 RUNNER = CliRunner()
 PROGRAM = [sys.executable, "-c", "from audio_emotion.cli.app import main; main()"]
+GROUP: Any = typer.main.get_command(app)
 
 
-def run(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    words = [str(argument) for argument in arguments]
-    done = subprocess.run([*PROGRAM, *words], input=stdin, capture_output=True)
-    out, err = done.stdout.decode(), done.stderr.decode()
-    return subprocess.CompletedProcess(words, done.returncode, out, err)
-
-
-def predict(*arguments: object) -> list[dict[str, object]]:
+def predict(*arguments: object) -> list[dict[str, Any]]:
     result = RUNNER.invoke(app, ["predict", "--json", *map(str, arguments)])
-    rows: list[dict[str, object]] = json.loads(result.stdout)
+    rows: list[dict[str, Any]] = json.loads(result.stdout)
     return rows
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "predict",
-        "timeline",
-        "listen",
-        "explain",
-        "evaluate",
-        "train",
-        "crossval",
-        "tune",
-        "export",
-        "data",
-        "download",
-    ],
-)
-def test_every_command_has_help_with_an_example(name: str) -> None:
+@pytest.fixture
+def exit_code(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that runs the program in this process and returns its exit code."""
+
+    def run(*arguments: object) -> object:
+        monkeypatch.setattr(sys, "argv", ["audio-emotion", *map(str, arguments)])
+        monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+        with pytest.raises(SystemExit) as raised:
+            main()
+        return raised.value.code
+
+    return run
+
+
+# --- help ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GROUP.commands)
+def test_help_ends_with_examples(name: str) -> None:
     result = RUNNER.invoke(app, [name, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0
-    assert f"audio-emotion {name}" in result.stdout
-    assert "Example" in result.stdout
+    assert f"audio-emotion {name}" in result.stdout.rpartition("Examples:")[2]
 
 
-def test_table_names_file_emotion_runner_up_and_duration(wav: Path) -> None:
+@pytest.mark.parametrize("name", GROUP.commands)
+def test_every_example_can_be_parsed(name: str) -> None:
+    examples = GROUP.commands[name].epilog.removeprefix("Examples:").split("\n\n")
+    for example in filter(None, map(str.strip, examples)):
+        program, command, *arguments = shlex.split(example.rpartition("| ")[2])
+        assert (program, command) == ("audio-emotion", name)
+        GROUP.commands[name].make_context(name, arguments)
+
+
+# --- predict ---------------------------------------------------------------------------------
+
+
+def test_the_table_names_file_label_runner_up_and_duration(wav: Path) -> None:
     result = RUNNER.invoke(app, ["predict", str(wav)])
     assert result.exit_code == 0
     header, row = result.stdout.splitlines()
-    assert header.split() == ["file", "emotion", "confidence", "runner-up", "duration"]
+    assert header.split() == ["file", "label", "confidence", "runner-up", "duration"]
     assert row.split()[1] in EMOTIONS
     assert row.endswith("2.3 s")
 
@@ -76,40 +90,116 @@ def test_files_folders_and_patterns(wav: Path, tmp_path: Path) -> None:
     assert [row["file"] for row in predict(wav, names[0])] == [str(wav), names[0]]
 
 
-def test_csv_has_a_column_for_each_emotion(wav: Path) -> None:
-    result = RUNNER.invoke(app, ["predict", "--csv", str(wav)])
-    (row,) = csv.DictReader(io.StringIO(result.stdout))
-    assert sum(float(row[label]) for label in EMOTIONS) == pytest.approx(1, abs=1e-5)
-    assert float(row["confidence"]) == max(float(row[label]) for label in EMOTIONS)
-
-
-def test_a_bad_file_is_a_row_and_the_rest_is_done(wav: Path, tmp_path: Path) -> None:
+def test_a_bad_file_gets_a_row_and_the_others_are_predicted(wav: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text("no audio")
     result = RUNNER.invoke(app, ["predict", "--json", str(bad), str(wav)])
     assert result.exit_code == 1
     first, second = json.loads(result.stdout)
-    assert first["emotion"] is None
+    assert first["label"] is None
     assert first["confident"] is None
-    assert second["confident"] in {True, False}
     assert "bad.wav is not audio" in first["error"]
+    assert second["confident"] in {True, False}
     assert second["error"] is None
 
 
 def test_standard_input(wav: Path) -> None:
-    result = run("predict", "-", "--json", stdin=wav.read_bytes())
-    assert result.returncode == 0
+    result = RUNNER.invoke(app, ["predict", "-", "--json"], input=wav.read_bytes())
+    assert result.exit_code == 0
     assert json.loads(result.stdout)[0]["file"] == "-"
+    assert json.loads(result.stdout)[0]["duration"] == pytest.approx(2.3)
 
 
-def test_output_file_is_not_overwritten_unasked(wav: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "options"), [(".jsonl", ()), (".out", ("--format", "jsonl"))])
+def test_the_format_is_named_or_chosen_by_the_suffix(
+    wav: Path, tmp_path: Path, suffix: str, options: tuple[str, ...]
+) -> None:
+    out = tmp_path / f"rows{suffix}"
+    result = RUNNER.invoke(app, ["predict", str(wav), str(wav), "--out", str(out), *options])
+    assert result.exit_code == 0
+    assert [json.loads(line)["file"] for line in out.read_text().splitlines()] == [str(wav)] * 2
+
+
+def test_only_one_format_can_be_named(wav: Path) -> None:
+    result = RUNNER.invoke(app, ["predict", str(wav), "--json", "--csv"])
+    assert result.exit_code == 2
+    assert "choose one of" in result.stderr
+
+
+def test_output_is_not_overwritten_without_force(
+    wav: Path, tmp_path: Path, exit_code: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out.csv"
-    arguments = ["predict", str(wav), "--csv", "--out", str(out)]
-    assert RUNNER.invoke(app, arguments).exit_code == 0
-    again = run(*arguments)
-    assert again.returncode == 2
-    assert "exists already" in again.stderr
-    assert RUNNER.invoke(app, [*arguments, "--force"]).exit_code == 0
+    out.write_text("mine")
+    assert exit_code("predict", wav, "--out", out) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert out.read_text() == "mine"
+    assert exit_code("predict", wav, "--out", out, "--force") == 0
+    (row,) = csv.DictReader(io.StringIO(out.read_text()))
+    assert float(row["confidence"]) == max(float(row[label]) for label in EMOTIONS)
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "jsonl", "csv"])
+def test_ctrl_c_keeps_the_finished_rows(
+    wav: Path,
+    tmp_path: Path,
+    exit_code: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    format_: str,
+) -> None:
+    calls = []
+
+    def interrupted(classifier: Classifier, source: Any, **options: Any) -> FileResult:
+        calls.append(source)
+        if len(calls) == 3:
+            with suppress(KeyboardInterrupt):  # as callbacks from C do
+                signal.raise_signal(signal.SIGINT)
+        return predict_file(classifier, source, **options)
+
+    monkeypatch.setattr(predict_command, "predict_file", interrupted)
+    out = tmp_path / "out"
+    assert exit_code("predict", *[wav] * 5, "--format", format_, "--out", out) == 130
+    assert f"stopped; 2 of 5 recordings are in {out}" in capsys.readouterr().err
+    text = out.read_text()
+    assert text.count(str(wav)) == 2
+    if format_ == "json":
+        assert len(json.loads(text)) == 2
+
+
+def test_ctrl_c_before_the_first_row_exits_with_130(
+    wav: Path, exit_code: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predict_command, "Classifier", interrupt)
+    assert exit_code("predict", wav) == 130
+
+
+def test_file_names_that_are_not_text_are_escaped(
+    wav: Path, tmp_path: Path, exit_code: Any
+) -> None:
+    odd = tmp_path / "odd\udcff.wav"
+    shutil.copy(wav, odd)
+    out = tmp_path / "out.json"
+    assert exit_code("predict", odd, "--out", out) == 0
+    assert json.loads(out.read_text())[0]["file"] == str(odd)
+
+
+def test_a_closed_pipe_is_no_error(wav: Path) -> None:
+    program = subprocess.Popen(
+        [*PROGRAM, "predict", "--csv", str(wav)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert program.stdout
+    assert program.stderr
+    program.stdout.close()
+    with program.stderr:
+        assert program.stderr.read() == b""
+    program.wait()
+
+
+# --- errors and corpora ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -117,29 +207,45 @@ def test_output_file_is_not_overwritten_unasked(wav: Path, tmp_path: Path) -> No
     [
         (["predict", "x.wav", "--model", "none.onnx"], "no model file none.onnx"),
         (["predict", "*.none"], "nothing matches"),
+        (["predict", "x.wav", "--format", "docx"], "no format 'docx'"),
         (["data", "nowhere"], "nowhere does not exist"),
         (["train", "--data", ".", "--out", "r", "--set", "lr"], "not of the form"),
+        (["train", "--data", ".", "--out", "r", "--config", "voice"], "now called default"),
+        (["explain", "x.wav", "--run", "r"], "--run is for --method gradients"),
     ],
 )
-def test_errors_are_one_line_and_code_two(arguments: list[str], message: str) -> None:
-    result = run(*arguments)
-    assert result.returncode == 2
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
+def test_errors_are_one_line_and_exit_code_2(
+    exit_code: Any, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert exit_code(*arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("audio-emotion: ")
+    assert error.count("\n") == 1
 
 
-def test_a_corpus_of_other_labels_is_described_by_their_names(ravdess: Path) -> None:
-    result = RUNNER.invoke(app, ["data", str(ravdess), "--json", "--labels", "sad,bored"])
-    assert json.loads(result.stdout)["emotions"] == {"sad": 6}
+def test_a_missing_package_names_the_extra(
+    wav: Path,
+    tmp_path: Path,
+    exit_code: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert exit_code("timeline", wav, "--plot", tmp_path / "x.png") == 2
+    error = capsys.readouterr().err
+    assert "needs matplotlib" in error
+    assert "audio-emotion-classifier[train]" in error
 
 
-def test_data_describes_a_corpus(ravdess: Path) -> None:
+def test_data_summarises_a_corpus(ravdess: Path) -> None:
     result = RUNNER.invoke(app, ["data", str(ravdess)])
     assert result.exit_code == 0
     assert "RAVDESS: 49 clips, licence CC BY-NC-SA 4.0" in result.stdout
 
 
-def test_table_keeps_brackets_in_names() -> None:
-    from audio_emotion.records import Row
-
-    assert "[red]x.wav" in TableWriter().text([Row("[red]x.wav", error="[b]odd[/b]")])
+def test_commands_say_which_recordings_they_skip(ravdess: Path) -> None:
+    result = RUNNER.invoke(app, ["data", str(ravdess), "--json", "--labels", "sad,bored"])
+    assert json.loads(result.stdout)["emotions"] == {"sad": 6}
+    assert "audio-emotion: RAVDESS: 6 recordings skipped: label happy is not" in result.stderr

@@ -1,29 +1,45 @@
-"""Settings: one home for each default, and refusals in words."""
+"""Settings: one home for each default, few of them, and refusals in words."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from audio_emotion.config import Config, load_config, make_config
-from audio_emotion.config_text import available
+from audio_emotion.config import RENAMED, Config, available, load_config, make_config
 from audio_emotion.errors import ConfigError
 
 
-def test_source_is_the_defaults() -> None:
-    assert load_config("source") == Config()
+def settings(section: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Every `section.key`."""
+    names = []
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        nested = isinstance(kind, type) and issubclass(kind, BaseModel)
+        names += settings(kind, f"{prefix}{name}.") if nested else [prefix + name]  # type: ignore[arg-type]
+    return names
+
+
+def test_there_are_three_configurations_and_few_settings() -> None:
+    assert available() == ["default", "finetune", "reference"]
+    assert len(settings()) <= 44
+
+
+def test_the_default_configuration_is_the_defaults() -> None:
+    assert load_config("default") == load_config() == Config()
 
 
 @pytest.mark.parametrize("name", available())
-def test_every_shipped_configuration_loads_under_its_name(name: str) -> None:
+def test_every_configuration_loads_under_its_name(name: str) -> None:
     assert load_config(name).name == name
 
 
-def test_the_reference_picture_is_128_by_151() -> None:
-    frontend = Config().frontend
+def test_the_reference_input_is_128_by_151() -> None:
+    frontend = load_config("reference").frontend
     assert frontend.window == 77_175
     assert 1 + frontend.window // frontend.hop_length == 151
+    assert frontend.n_mels == 128
 
 
 @pytest.mark.parametrize(
@@ -32,7 +48,7 @@ def test_the_reference_picture_is_128_by_151() -> None:
 )
 def test_overrides_of_every_type(override: str, value: object) -> None:
     section, key = override.split("=")[0].split(".")
-    assert getattr(getattr(load_config("source", [override]), section), key) == value
+    assert getattr(getattr(load_config("default", [override]), section), key) == value
 
 
 @pytest.mark.parametrize(
@@ -41,51 +57,57 @@ def test_overrides_of_every_type(override: str, value: object) -> None:
         ("train.larning_rate=1", "unknown key 'train.larning_rate'"),
         ("train.lr=-1", r"train\.lr: .*greater than 0 \(got -1\)"),
         ("train.lr", "not of the form section.key=value"),
-        ("frontend.hop_length=4096", "samples between frames would never be seen"),
-        ("train.coarse_epochs=45", "leave no epoch of 45 at full resolution"),
+        ("train.lr=[", "is not YAML"),
+        ("train.epochs=0", r"train\.epochs: .*greater than or equal to 1"),
+        ("frontend.hop_length=4096", "between frames would be skipped"),
         ("split.test=0.95", "leave nothing to train on"),
         ("train.class_weights=[1, 2]", "needs 8 positive numbers"),
-        ("labels=bored,engaged", "'source' are for the eight emotions"),
-        ("labels=bored", "two or more different names"),
-        ("labels=bored,bored", "two or more different names"),
+        ("labels=bored,engaged", "'reference' are for the eight emotions"),
+        ("labels=bored", "two or more different labels"),
+        ("labels=bored,bored", "two or more different labels"),
         ("labels=Bored,engaged", "in lower case"),
-        ("augment.time_mask=151", "would hide the whole picture"),
-        ("name.x=1", "name is a value, not a section"),
-        ("augment.crop_dur=2", "need frontend.mask true and frontend.placement start"),
-        ("network.kind=resnet", "set it to 0 for resnet"),
+        ('labels=["<b>", "c"]', "is not 1 to 40 letters"),
+        ("augment.time_mask=151", "would mask all 151"),
+        ("name.x=1", "unknown key|name is a value|Input should be a valid string"),
+        ("augment.crop_dur=2", "need frontend.placement start"),
+        ("network={kind: resnet, block_dropout: 0.1}", "leave it 0 for 'resnet'"),
     ],
 )
 def test_nonsense_is_refused_in_words(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        load_config("source", [override])
+        load_config("reference", [override])
 
 
-def test_a_file_can_build_on_another_configuration(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text("base: voice\nname: mine\ntrain: {epochs: 3}\n")
-    mine, base = load_config(path), load_config("voice")
-    assert mine.train.epochs == 3
-    assert mine.train.batch_size == base.train.batch_size
-    assert mine.frontend == base.frontend
-    path.write_text("base: nobody\n")
-    with pytest.raises(ConfigError, match="base 'nobody' is none of"):
-        load_config(path)
-    path.write_text("- 1\n")
-    with pytest.raises(ConfigError, match="states no sections"):
-        load_config(path)
+def test_names_of_earlier_versions_name_their_replacement() -> None:
+    for old, new in RENAMED.items():
+        if "." in old:
+            with pytest.raises(ConfigError, match=f"'{old}' was"):
+                load_config("default", [f"{old}=1"])
+            assert new is None or new.split("=")[0] in settings()
+        else:
+            with pytest.raises(ConfigError, match=f"{old} is now called {new}"):
+                load_config(old)
+            assert new in available()
 
 
-def test_file_and_its_absence(tmp_path: Path) -> None:
+def test_a_file_states_what_differs_from_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nnetwork: {width: 0.25}\n")
     assert load_config(path).network.width == 0.25
+    assert load_config(path).train == Config().train
     with pytest.raises(ConfigError, match="name one of"):
         load_config(tmp_path / "none.yaml")
     path.write_text("name: [")
     with pytest.raises(ConfigError, match="is not YAML"):
         load_config(path)
+    path.write_text("- 1\n")
+    with pytest.raises(ConfigError, match="holds no sections"):
+        load_config(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        load_config(path)
 
 
 def test_a_configuration_survives_its_own_json() -> None:
-    config = load_config("source", ["train.class_weights=[1,1,1,1,1,1,1,2]"])
+    config = load_config("reference", ["train.class_weights=[1,1,1,1,1,1,1,2]"])
     assert make_config(config.model_dump(mode="json"), "test") == config

@@ -1,4 +1,4 @@
-"""Downloads, against a local server that behaves and misbehaves."""
+"""Downloads from a local server that works or fails in several ways."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from soundfile import write
 
-from audio_emotion.corpora import download, load_corpus
-from audio_emotion.corpora.download import Archive, download_ravdess, fetch, unpack
+from audio_emotion.datasets import download, load_corpus
+from audio_emotion.datasets.download import Archive, download_ravdess, fetch, unpack
 from audio_emotion.errors import DownloadError
-from conftest import RATE, voice
 
 NAME = "Audio_Speech_Actors_01-24.zip"
 
 
 def archive(*members: str) -> bytes:
     clip = io.BytesIO()
-    write(clip, voice(0.3), RATE, format="WAV")
+    write(clip, np.random.default_rng(0).uniform(-1, 1, 30_000), 24_000, format="WAV")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as opened:
         for member in members:
@@ -36,7 +36,7 @@ assert len(GOOD) > 4 * download.CHUNK
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `content`, breaking off after `break_after` bytes as often as `breaks` says."""
+    """Serves `content` and breaks the first `breaks` connections after `break_after` bytes."""
 
     content = GOOD
     breaks = 0
@@ -98,22 +98,22 @@ def get(server: Server, out: Path, sum_: str | None = None) -> Path:
     return download_ravdess(out, base_url=server.url, archives=archives, pause=0.01)
 
 
-def test_a_good_archive_becomes_a_corpus(server: Server, tmp_path: Path) -> None:
+def test_archive_becomes_a_corpus(server: Server, tmp_path: Path) -> None:
     out = get(server, tmp_path / "RAVDESS")
     assert [clip.speaker for clip in load_corpus(out).clips] == ["01", "02"]
     assert [path.name for path in out.iterdir()] == ["Audio_Speech_Actors_01-24"]
     get(server, out)
-    assert len(server.requested) == 1  # what is there is not fetched again
+    assert len(server.requested) == 1  # nothing is fetched twice
 
 
-def test_a_wrong_sum_leaves_nothing(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match=f"MD5 sum {md5(GOOD)}, published is {'0' * 32}"):
+def test_file_with_a_wrong_sum_is_deleted(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=f"MD5 sum {md5(GOOD)}, but {'0' * 32} was published"):
         get(server, tmp_path, "0" * 32)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_server_that_dies_is_taken_up_again(server: Server, tmp_path: Path, ranges: bool) -> None:
+def test_broken_download_is_resumed(server: Server, tmp_path: Path, ranges: bool) -> None:
     server.breaks, server.ranges = 2, ranges
     get(server, tmp_path)
     assert server.requested == [
@@ -123,9 +123,7 @@ def test_a_server_that_dies_is_taken_up_again(server: Server, tmp_path: Path, ra
     assert len(load_corpus(tmp_path).clips) == 2
 
 
-def test_a_server_that_stays_dead_leaves_a_part_to_go_on_with(
-    server: Server, tmp_path: Path
-) -> None:
+def test_failed_download_is_resumed_by_the_next_call(server: Server, tmp_path: Path) -> None:
     server.breaks, server.break_after = 99, 100
     with pytest.raises(DownloadError, match="run the same command again"):
         get(server, tmp_path)
@@ -135,20 +133,20 @@ def test_a_server_that_stays_dead_leaves_a_part_to_go_on_with(
     assert len(load_corpus(tmp_path).clips) == 2
 
 
-def test_a_part_that_is_whole_already_is_only_verified(server: Server, tmp_path: Path) -> None:
+def test_complete_partial_file_is_only_verified(server: Server, tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.part").write_bytes(GOOD)
     get(server, tmp_path)
     assert len(load_corpus(tmp_path).clips) == 2
 
 
-def test_a_missing_file_is_not_asked_for_again(server: Server, tmp_path: Path) -> None:
+def test_missing_file_is_requested_once(server: Server, tmp_path: Path) -> None:
     server.status = 404
     with pytest.raises(DownloadError, match="404"):
         get(server, tmp_path)
     assert len(server.requested) == 1
 
 
-def test_an_endless_file_is_stopped(
+def test_endless_file_is_stopped(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "MAX_BYTES", 1000)
@@ -157,7 +155,7 @@ def test_an_endless_file_is_stopped(
 
 
 @pytest.mark.parametrize(
-    "evil",
+    "unsafe",
     [
         "../03-01-01-01-01-01-01.wav",
         "/tmp/03-01-01-01-01-01-01.wav",
@@ -165,15 +163,15 @@ def test_an_endless_file_is_stopped(
         "C:\\03-01-01-01-01-01-01.wav",
     ],
 )
-def test_evil_names_end_the_unpacking(tmp_path: Path, evil: str) -> None:
+def test_unsafe_names_are_not_unpacked(tmp_path: Path, unsafe: str) -> None:
     path = tmp_path / NAME
-    path.write_bytes(archive("Actor_01/03-01-01-01-01-01-01.wav", evil))
+    path.write_bytes(archive("Actor_01/03-01-01-01-01-01-01.wav", unsafe))
     with pytest.raises(DownloadError, match="leads out of its folder"):
         unpack(path, tmp_path / "out")
     assert [entry.name for entry in tmp_path.iterdir()] == [NAME]
 
 
-def test_a_link_in_an_archive_ends_the_unpacking(tmp_path: Path) -> None:
+def test_links_are_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / NAME
     with zipfile.ZipFile(path, "w") as opened:
         link = zipfile.ZipInfo("Actor_01/03-01-01-01-01-01-01.wav")
@@ -183,7 +181,9 @@ def test_a_link_in_an_archive_ends_the_unpacking(tmp_path: Path) -> None:
         unpack(path, tmp_path / "out")
 
 
-def test_an_archive_that_swells_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archive_that_unpacks_to_too_much_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(download, "MAX_BYTES", 1000)
     path = tmp_path / NAME
     path.write_bytes(GOOD)
@@ -192,8 +192,16 @@ def test_an_archive_that_swells_is_stopped(tmp_path: Path, monkeypatch: pytest.M
     assert [entry.name for entry in tmp_path.iterdir()] == [NAME]
 
 
+def test_damaged_archive_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(GOOD[: len(GOOD) // 2])
+    with pytest.raises(DownloadError, match=f"{NAME} is not a readable zip"):
+        unpack(path, tmp_path / "out")
+    assert [entry.name for entry in tmp_path.iterdir()] == [NAME]
+
+
 def test_published_sums_are_those_of_zenodo() -> None:
-    assert {a.name: a.md5 for a in download.RAVDESS} == {
+    assert {a.name: a.md5 for a in download.ARCHIVES} == {
         "Audio_Speech_Actors_01-24.zip": "bc696df654c87fed845eb13823edef8a",
         "Audio_Song_Actors_01-24.zip": "5411230427d67a21e18aa4d466e6d1b9",
     }

@@ -1,4 +1,4 @@
-"""Explanations: cells that can be taken out and put back, and evidence that is about the model."""
+"""Explanations: cells that can be taken out and put back, evidence that depends on the model."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
+from benchmarks.explain import deletion
 from typer.testing import CliRunner
 
 from audio_emotion import Classifier, explain, resample
-from audio_emotion.classifier import default_model
 from audio_emotion.cli.app import app
-from audio_emotion.explain import BANDS, Cells, deletion
-from audio_emotion.lab.plots import draw_explanation, draw_timeline
+from audio_emotion.formats.plot import draw_timeline
+from audio_emotion.inference.explain import BANDS, Cells
+from audio_emotion.inference.model_file import default_model
 from audio_emotion.timeline import timeline
+from audio_emotion.training.explanation.plot import draw_explanation
 from conftest import RATE, voice
+from conftest import SAMPLES as FOLDER
 
-SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.flac"))
+SAMPLES = sorted(FOLDER.glob("*.flac"))
 PNG = b"\x89PNG"
 
 
@@ -39,10 +42,10 @@ def test_a_cell_takes_out_its_seconds_and_its_frequencies_only() -> None:
     row = int(np.searchsorted(cells.hertz, 4000)) - 1
     mask = np.zeros(cells.shape, bool)
     mask[row, : cells.shape[1] // 2] = True
-    heard = cells.without(mask)
+    occluded = cells.without(mask)
     first, second = slice(RATE // 4, 3 * RATE // 4), slice(5 * RATE // 4, 7 * RATE // 4)
-    assert level(heard[first] - low[first]) < level(high) - 30
-    np.testing.assert_allclose(heard[second], (low + high)[second], atol=0.01)
+    assert level(occluded[first] - low[first]) < level(high) - 30
+    np.testing.assert_allclose(occluded[second], (low + high)[second], atol=0.01)
 
 
 def test_evidence_is_what_the_probability_loses() -> None:
@@ -50,8 +53,8 @@ def test_evidence_is_what_the_probability_loses() -> None:
     signal, rate = soundfile.read(SAMPLES[0], dtype="float32")
     found = explain(signal, rate, classifier)
     start, end = (round(edge * classifier.sampling_rate) for edge in found.times[[0, -1]])
-    heard = resample(signal, rate, classifier.sampling_rate)[start:end]
-    cells = Cells(heard, classifier.sampling_rate)
+    window = resample(signal, rate, classifier.sampling_rate)[start:end]
+    cells = Cells(window, classifier.sampling_rate)
     assert found.evidence.shape == (8, *cells.shape)
     assert found.evidence.shape[1] == BANDS
     mask = np.zeros(cells.shape, bool)
@@ -66,7 +69,10 @@ def test_evidence_is_what_the_probability_loses() -> None:
 
 
 def test_what_the_map_points_at_matters_more_than_chance() -> None:
-    lost = [deletion(*soundfile.read(path, dtype="float32"), Classifier()) for path in SAMPLES[:3]]
+    classifier, lost = Classifier(), []
+    for path in SAMPLES[:3]:
+        recording = soundfile.read(path, dtype="float32")
+        lost.append(deletion(*recording, classifier, explain(*recording, classifier)))
     top, chance = np.mean(lost, 0)
     assert top > 2 * max(chance, 0.01)
 
@@ -89,7 +95,7 @@ def test_another_models_map_is_another(tmp_path: Path) -> None:
     assert abs(alike) < 0.5
 
 
-def test_pictures_are_drawn(tmp_path: Path) -> None:
+def test_plots_are_drawn(tmp_path: Path) -> None:
     signal, rate = soundfile.read(SAMPLES[0], dtype="float32")
     draw_explanation(signal, rate, explain(signal, rate), Classifier(), tmp_path / "why.png")
     draw_timeline(timeline(signal, rate), tmp_path / "when.png")
@@ -105,5 +111,5 @@ def test_the_command_says_it_in_words(tmp_path: Path) -> None:
     assert plot.exists()
 
 
-def test_silence_has_no_explanation_but_an_answer() -> None:
+def test_silence_is_explained_without_an_error() -> None:
     assert explain(np.zeros(RATE), RATE).sentence()

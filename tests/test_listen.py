@@ -1,4 +1,4 @@
-"""Listening live: the same as the file at once, and words where there is nothing to listen to."""
+"""The live command: the timeline of the file, and errors that say what is missing."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import soundfile
 
 from audio_emotion import Classifier, TimelineStream, timeline
 from audio_emotion.audio import Signal
-from audio_emotion.cli.listen import Microphone, follow, open_microphone
-from audio_emotion.errors import AudioError
-from audio_emotion.segmenter import EmotionSegment
+from audio_emotion.cli.listen import Microphone, follow, listen, open_microphone
+from audio_emotion.errors import AudioError, OutputError
+from audio_emotion.timeline import Segment
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "slow_low.flac"
 
 
-def test_odd_blocks_until_ctrl_c_give_the_timeline_of_the_file() -> None:
+def test_blocks_until_ctrl_c_give_the_timeline_of_the_file() -> None:
     signal, rate = soundfile.read(SAMPLE, dtype="float32")
     classifier = Classifier()
-    shown: list[EmotionSegment] = []
+    shown: list[Segment] = []
 
     def blocks() -> Iterator[tuple[Microphone, Signal]]:
         source = Microphone(rate, queue.Queue())
@@ -50,7 +50,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, **parts: object) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", module)
 
 
-def test_a_device_hands_over_blocks_and_says_what_it_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_delivers_blocks_and_counts_lost_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stream:
         def __init__(self, rate: int, size: int, device: object, channels: int, kind: str,
                      callback: object) -> None:  # fmt: skip
@@ -72,7 +72,9 @@ def test_a_device_hands_over_blocks_and_says_what_it_lost(monkeypatch: pytest.Mo
     assert (source.lost, source.late) == (1, pytest.approx(0.1))
 
 
-def test_no_device_and_no_library_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_device_or_library_is_an_error_that_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def nothing(device: object, kind: object) -> None:
         raise ValueError("No input device matching")
 
@@ -82,3 +84,9 @@ def test_no_device_and_no_library_are_said_in_words(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(AudioError, match=r"audio-emotion-classifier\[live\]"):
         next(open_microphone(None))
+
+
+@pytest.mark.parametrize("name", ["talk.docx", "talk.html"])
+def test_formats_that_cannot_be_saved_are_refused_before_listening(name: str) -> None:
+    with pytest.raises(OutputError, match="belongs to no format"):
+        listen(save=Path(name))

@@ -1,4 +1,4 @@
-"""The reference network: its shape, its size and its switches."""
+"""The reference network: its shape, its size and its dropout."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ import torch
 from torch import nn
 
 from audio_emotion.config import NetworkConfig
-from audio_emotion.lab.networks import DeepAudioEmotionCNN
+from audio_emotion.training.networks.cnn import DeepAudioEmotionCNN
+
+
+def network(channels: int = 2, **settings: float) -> DeepAudioEmotionCNN:
+    return DeepAudioEmotionCNN(NetworkConfig(kind="cnn", **settings), channels, 8)
 
 
 def layers(network: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
     return [layer for layer in network.modules() if isinstance(layer, kind)]
 
 
-def test_it_is_the_network_of_the_source_system() -> None:
-    network = DeepAudioEmotionCNN(NetworkConfig())
-    assert [c.out_channels for c in layers(network, nn.Conv2d)] == [
+def test_it_is_the_network_of_the_reference_system() -> None:
+    made = network()
+    assert [c.out_channels for c in layers(made, nn.Conv2d)] == [
         *(64, 64, 128, 128, 256, 256, 512, 512, 512, 512)
     ]
-    assert [f.out_features for f in layers(network, nn.Linear)] == [512, 256, 128, 8]
-    assert {c.kernel_size for c in layers(network, nn.Conv2d)} == {(3, 3)}
-    assert len(layers(network, nn.BatchNorm2d)) == 10
-    assert len(layers(network, nn.MaxPool2d)) == len(layers(network, nn.Dropout2d)) == 5
-    assert len(layers(network, nn.Dropout)) == 3
+    assert [f.out_features for f in layers(made, nn.Linear)] == [512, 256, 128, 8]
+    assert {c.kernel_size for c in layers(made, nn.Conv2d)} == {(3, 3)}
+    assert len(layers(made, nn.BatchNorm2d)) == 10
+    assert len(layers(made, nn.MaxPool2d)) == len(layers(made, nn.Dropout2d)) == 5
+    assert len(layers(made, nn.Dropout)) == 3
 
 
 def test_parameters_in_closed_form() -> None:
@@ -33,23 +37,21 @@ def test_parameters_in_closed_form() -> None:
     pairs = list(pairwise(channels))
     convolutions = sum(9 * a * b + 9 * b * b + 4 * b for a, b in pairs)
     linear = sum(a * b + b for a, b in pairwise(hidden))
-    network = DeepAudioEmotionCNN(NetworkConfig())
-    assert sum(p.numel() for p in network.parameters()) == convolutions + linear
+    assert sum(p.numel() for p in network().parameters()) == convolutions + linear
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("frames", [76, 151])
-def test_any_picture_of_32_pixels_and_more_gives_logits(channels: int, frames: int) -> None:
-    network = DeepAudioEmotionCNN(NetworkConfig(width=0.125), channels).eval()
-    assert network(torch.randn(3, channels, 64, frames)).shape == (3, 8)
+def test_any_input_of_32_rows_and_columns_and_more_gives_logits(channels: int, frames: int) -> None:
+    made = network(channels, width=0.125).eval()
+    assert made(torch.randn(3, channels, 64, frames)).shape == (3, 8)
 
 
-def test_dropout_is_configured_and_can_set_in_late() -> None:
-    network = DeepAudioEmotionCNN(NetworkConfig(width=0.125, dropout=0.4, block_dropout=0.3))
-    assert {layer.p for layer in layers(network, nn.Dropout)} == {0.4}
-    assert {layer.p for layer in layers(network, nn.Dropout2d)} == {0.3}
-    network.set_dropout(False)
-    pictures = torch.randn(2, 2, 64, 64)
-    torch.testing.assert_close(network(pictures), network(pictures))
-    network.set_dropout(True)
-    assert not torch.equal(network(pictures), network(pictures))
+def test_dropout_is_configured_and_drops_in_training_only() -> None:
+    made = network(width=0.125, dropout=0.4, block_dropout=0.3)
+    assert {layer.p for layer in layers(made, nn.Dropout)} == {0.4}
+    assert {layer.p for layer in layers(made, nn.Dropout2d)} == {0.3}
+    features = torch.randn(2, 2, 64, 64)
+    assert not torch.equal(made(features), made(features))
+    made.eval()
+    torch.testing.assert_close(made(features), made(features))

@@ -1,39 +1,28 @@
-"""Timelines: known boundaries, the same however the samples come, formats that others can read."""
+"""Timelines: known boundaries, the same result however the samples arrive, and the command."""
 
 from __future__ import annotations
 
-import base64
-import csv
 import io
-import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pysubs2
 import pytest
 import soundfile
-from praatio import textgrid
 from typer.testing import CliRunner
 
-from audio_emotion import EMOTIONS, Classifier, TimelineStream, read_audio, resample, timeline
+from audio_emotion import EMOTIONS, Classifier, TimelineStream, resample, timeline
 from audio_emotion.cli.app import app
 from audio_emotion.errors import AudioError, ConfigError, OutputError
-from audio_emotion.segmenter import (
-    NO_SPEECH,
-    UNCERTAIN,
-    EmotionSegment,
-    Segmenter,
-    TimelineSettings,
-)
-from audio_emotion.timeline import Timeline, timelines_of_file
-from audio_emotion.timeline_page import page
-from audio_emotion.timeline_writers import WRITERS, get_writer
-from audio_emotion.voice import RATE, Stretch
+from audio_emotion.timeline import NO_SPEECH, UNCERTAIN, Segment, Timeline, TimelineSettings
+from audio_emotion.timeline.recording import timelines_of_file
+from audio_emotion.timeline.segmenter import Segmenter
+from audio_emotion.timeline.vad import RATE, SpeechRegion
 from conftest import through_ffmpeg
 
+RUNNER = CliRunner()
 SAMPLES = Path(__file__).parents[1] / "samples"
 STEP = 0.1
+Spoken = tuple[np.ndarray, list[tuple[float, float]]]
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +31,8 @@ def classifier() -> Classifier:
 
 
 @pytest.fixture(scope="module")
-def spoken() -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """Synthesised sentences between silences of a second, with where each begins and ends."""
+def spoken() -> Spoken:
+    """Synthesised sentences between silences of a second, and where each begins and ends."""
     parts, truth, at = [np.zeros(RATE, np.float32)], [], RATE
     for name in ("flat", "slow_low", "loud_tense"):
         signal, rate = soundfile.read(SAMPLES / f"{name}.flac", dtype="float32")
@@ -56,16 +45,25 @@ def spoken() -> tuple[np.ndarray, list[tuple[float, float]]]:
 
 
 @pytest.fixture(scope="module")
-def found(spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier) -> Timeline:
+def talk(spoken: Spoken, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sentences as a file."""
+    path = tmp_path_factory.mktemp("talk") / "talk.wav"
+    soundfile.write(path, spoken[0], RATE, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(spoken: Spoken, classifier: Classifier) -> Timeline:
     return timeline(spoken[0], RATE, classifier)
 
 
-def test_voices_are_found_where_they_are(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]], found: Timeline
-) -> None:
-    voiced = [s for s in found.segments if s.label != NO_SPEECH]
+def speech(timeline: Timeline) -> list[Segment]:
+    return [segment for segment in timeline.segments if segment.label != NO_SPEECH]
+
+
+def test_speech_is_found_where_it_is(spoken: Spoken, found: Timeline) -> None:
     for start, end in spoken[1]:
-        inside = [s for s in voiced if s.end > start and s.start < end]
+        inside = [s for s in speech(found) if s.end > start and s.start < end]
         assert inside
         assert min(s.start for s in inside) == pytest.approx(start, abs=0.4)
         assert max(s.end for s in inside) == pytest.approx(end, abs=0.4)
@@ -76,22 +74,22 @@ def test_segments_cover_the_recording_in_order(found: Timeline) -> None:
     assert found.segments[-1].end == pytest.approx(found.duration)
     for first, second in zip(found.segments, found.segments[1:], strict=False):
         assert first.end == second.start
-    assert sum(found.shares().values()) == pytest.approx(found.duration)
+    assert sum(found.durations().values()) == pytest.approx(found.duration)
     assert {s.label for s in found.segments} <= {*EMOTIONS, NO_SPEECH, UNCERTAIN}
 
 
-def test_probabilities_are_there_where_somebody_is_heard(found: Timeline) -> None:
+def test_probabilities_exist_where_there_is_speech(found: Timeline) -> None:
     assert len(found.probabilities) == pytest.approx(found.duration / STEP, abs=1)
-    heard = ~np.isnan(found.probabilities[:, 0])
-    np.testing.assert_allclose(found.probabilities[heard].sum(1), 1, atol=1e-4)
+    predicted = ~np.isnan(found.probabilities[:, 0])
+    np.testing.assert_allclose(found.probabilities[predicted].sum(1), 1, atol=1e-4)
     for segment in found.segments:
         middle = round((segment.start + segment.end) / 2 / STEP)
-        assert heard[middle] == (segment.label != NO_SPEECH)
+        assert predicted[middle] == (segment.label != NO_SPEECH)
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100])
-def test_odd_pieces_give_the_same_as_all_at_once(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier, rate: int
+def test_pieces_of_any_size_give_the_timeline_of_the_whole(
+    spoken: Spoken, classifier: Classifier, rate: int
 ) -> None:
     signal = resample(spoken[0], RATE, rate)
     whole = timeline(signal, rate, classifier)
@@ -110,7 +108,7 @@ def test_memory_does_not_grow_with_the_length(classifier: Classifier) -> None:
     signal, rate = soundfile.read(SAMPLES / "flat.flac", dtype="float32")
     sentence = resample(signal, rate, RATE)
     stream, kept = TimelineStream(classifier), []
-    for _ in range(12):  # one voice without a pause, far longer than a window
+    for _ in range(12):  # speech without a pause, far longer than a window
         stream.push(sentence, RATE)
         kept.append(len(stream._kept))
     assert max(kept[6:]) <= max(kept[:6]) + len(sentence)
@@ -121,92 +119,90 @@ def test_short_silent_and_empty_recordings(classifier: Classifier) -> None:
     assert [s.label for s in timeline(np.zeros(RATE), RATE, classifier).segments] == [NO_SPEECH]
     signal, rate = soundfile.read(SAMPLES / "fast_high.flac", dtype="float32")
     assert len(signal) / rate < classifier.win_dur
-    assert {s.label for s in timeline(signal, rate, classifier).segments} - {NO_SPEECH}
+    assert speech(timeline(signal, rate, classifier))
     assert timeline(np.zeros(1), RATE, classifier).duration == 1 / RATE
     with pytest.raises(AudioError, match="no samples"):
         timeline(np.zeros(0), RATE, classifier)
 
 
-def test_music_is_hardly_ever_taken_for_a_voice(classifier: Classifier) -> None:
+def test_music_is_hardly_ever_taken_for_speech(classifier: Classifier) -> None:
     time = np.arange(20 * RATE) / RATE
     chord = sum(0.1 * np.sin(2 * np.pi * hertz * time) for hertz in (130.8, 261.6, 329.6, 392.0))
     beat = np.exp(-20 * np.mod(time, 0.5)) * np.random.default_rng(0).standard_normal(len(time))
-    found = timeline(chord + 0.5 * beat, RATE, classifier)
-    assert found.shares()[NO_SPEECH] > 0.9 * found.duration
+    music = timeline(chord + 0.5 * beat, RATE, classifier)
+    assert music.durations()[NO_SPEECH] > 0.9 * music.duration
 
 
-def test_a_clipped_recording_is_heard_and_told(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]],
-    found: Timeline,
-    classifier: Classifier,
-    tmp_path: Path,
+def test_clipping_is_measured_and_reported(
+    spoken: Spoken, talk: Path, found: Timeline, classifier: Classifier, tmp_path: Path
 ) -> None:
-    clipped = np.clip(10 * spoken[0], -1, 1)
-    told = timeline(clipped, RATE, classifier)
-    assert told.clipped == pytest.approx((np.abs(clipped) == 1).mean(), abs=1e-3)
-    assert told.clipped > 0.01 > found.clipped
-    voiced = found.duration - found.shares()[NO_SPEECH]
-    assert told.duration - told.shares()[NO_SPEECH] == pytest.approx(voiced, rel=0.2)
-    for name, signal in {"loud": clipped, "plain": spoken[0]}.items():
-        soundfile.write(tmp_path / f"{name}.wav", signal, RATE)
-        result = CliRunner().invoke(app, ["timeline", str(tmp_path / f"{name}.wav")])
+    signal = np.clip(10 * spoken[0], -1, 1)
+    clipped = timeline(signal, RATE, classifier)
+    assert clipped.clipped == pytest.approx((np.abs(signal) == 1).mean(), abs=1e-3)
+    assert clipped.clipped > 0.01 > found.clipped
+    seconds = [sum(s.duration for s in speech(one)) for one in (clipped, found)]
+    assert seconds[0] == pytest.approx(seconds[1], rel=0.2)
+    soundfile.write(tmp_path / "loud.wav", signal, RATE)
+    for path, warned in {tmp_path / "loud.wav": True, talk: False}.items():
+        result = RUNNER.invoke(app, ["timeline", str(path)])
         assert result.exit_code == 0
-        assert ("stand at full scale" in result.stderr) == (name == "loud")
+        assert ("at full scale" in result.stderr) == warned
 
 
 def test_a_stream_cannot_change_its_rate(classifier: Classifier) -> None:
     stream = TimelineStream(classifier)
     stream.push(np.zeros(100), 8000)
-    with pytest.raises(AudioError, match="began at 8000 Hz and goes on at 16000 Hz"):
+    with pytest.raises(AudioError, match="began at 8000 Hz and continues at 16000 Hz"):
         stream.push(np.zeros(100), 16_000)
 
 
-def test_settings_are_refused_in_words(classifier: Classifier) -> None:
-    with pytest.raises(ConfigError, match=r"hop_dur 9\.0 s is longer than win_dur 2\.0 s"):
-        TimelineSettings(hop_dur=9.0)
-    with pytest.raises(ConfigError, match="must lie in"):
-        TimelineSettings(margin=2)
-    with pytest.raises(ConfigError, match="must be positive"):
-        TimelineSettings(step_dur=0)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hop_dur": 9.0}, r"hop_dur 9\.0 s is longer than win_dur 2\.0 s"),
+        ({"margin": 2.0}, "must lie in"),
+        ({"step_dur": 0.0}, "must be positive"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TimelineSettings(**settings)
 
 
 @pytest.mark.parametrize(("wanted", "longest"), [(1.2, 1.2), (9.0, 3.5)])
-def test_a_window_is_as_long_as_wanted_and_as_the_model_allows(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]],
+def test_windows_are_as_long_as_configured_and_as_the_model_allows(
+    spoken: Spoken,
     classifier: Classifier,
     monkeypatch: pytest.MonkeyPatch,
     wanted: float,
     longest: float,
 ) -> None:
-    heard: list[int] = []
-    plain = classifier.windows
+    lengths: list[int] = []
+    predict = classifier.windows
 
     def windows(signals: np.ndarray) -> np.ndarray:
-        heard.append(signals.shape[1])
-        return plain(signals)
+        lengths.append(signals.shape[1])
+        return predict(signals)
 
     monkeypatch.setattr(classifier, "windows", windows)
-    voice = np.tile(spoken[0][RATE : 2 * RATE], 6)
-    timeline(voice, RATE, classifier, TimelineSettings(win_dur=wanted, hop_dur=1.0))
-    assert max(heard) == round(longest * classifier.sampling_rate)
+    sentence = np.tile(spoken[0][RATE : 2 * RATE], 6)
+    timeline(sentence, RATE, classifier, TimelineSettings(win_dur=wanted, hop_dur=1.0))
+    assert max(lengths) == round(longest * classifier.sampling_rate)
 
 
-def rows(*labels: int, strength: float = 0.8) -> list[tuple[float, np.ndarray]]:
-    found = []
+def segment(*labels: int, strength: float = 0.8) -> list[Segment]:
+    """Segments of steps in which these labels have the probability `strength`."""
+    rows = []
     for step, label in enumerate(labels):
         row = np.full(3, (1 - strength) / 2)
         row[label] = strength
-        found.append((step * STEP, row))
-    return found
-
-
-def segment(*labels: int, strength: float = 0.8) -> list[EmotionSegment]:
-    stretch = Stretch(0, round(len(labels) * STEP * RATE))
+        rows.append((step * STEP, row))
     settings = TimelineSettings(min_dur=0.3, uncertain_below=0.5)
-    return Segmenter(settings, ("a", "b", "c")).push(stretch, rows(*labels, strength=strength))
+    region = SpeechRegion(0, round(len(labels) * STEP * RATE))
+    return Segmenter(settings, ("a", "b", "c")).push(region, rows)
 
 
-def test_another_label_must_last_and_then_begins_where_it_began() -> None:
+def test_a_new_label_must_last_and_then_begins_where_it_first_led() -> None:
     flicker = segment(*[0] * 10, 1, 1, *[0] * 10)
     assert [(s.label, s.start) for s in flicker] == [("a", 0)]
     change = segment(*[0] * 10, *[1] * 10)
@@ -217,196 +213,108 @@ def test_another_label_must_last_and_then_begins_where_it_began() -> None:
     assert all(s.duration >= 0.3 for s in segment(*[0] * 4, *[1] * 3, *[2] * 5, 1, *[0] * 9))
 
 
-def test_a_first_guess_that_does_not_last_gives_way() -> None:
+def test_a_first_label_that_does_not_last_is_replaced() -> None:
     assert [(s.label, s.start) for s in segment(2, *[0] * 9)] == [("a", 0)]
 
 
-def test_doubt_is_told() -> None:
-    (doubtful,) = segment(*[0] * 5, strength=0.4)
-    assert doubtful.label == UNCERTAIN
-    assert doubtful.confidence == pytest.approx(0.4)
+def test_low_confidence_is_uncertain() -> None:
+    (uncertain,) = segment(*[0] * 5, strength=0.4)
+    assert uncertain.label == UNCERTAIN
+    assert uncertain.confidence == pytest.approx(0.4)
 
 
-# --- files, formats, command -----------------------------------------------------------------
+# --- files and the command -------------------------------------------------------------------
 
 
-def test_a_file_streams_to_the_same_timeline(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]], found: Timeline, classifier: Classifier,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    path = tmp_path / "talk.wav"
-    soundfile.write(path, spoken[0], RATE, subtype="FLOAT")
-    (streamed,) = timelines_of_file(path, classifier)
+def test_a_file_gives_the_timeline_of_its_signal(
+    talk: Path, found: Timeline, classifier: Classifier
+) -> None:
+    (streamed,) = timelines_of_file(talk, classifier)
     assert streamed.segments == found.segments
 
 
 def test_each_channel_has_its_own_timeline(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier, tmp_path: Path
+    spoken: Spoken, classifier: Classifier, tmp_path: Path
 ) -> None:
     stereo = np.stack([spoken[0], np.zeros_like(spoken[0])], 1)
     soundfile.write(tmp_path / "call.wav", stereo, RATE)
     voice, silence = timelines_of_file(tmp_path / "call.wav", classifier, separate=True)
-    assert {s.label for s in voice.segments} - {NO_SPEECH}
-    assert {s.label for s in silence.segments} == {NO_SPEECH}
+    assert speech(voice)
+    assert not speech(silence)
 
 
-@pytest.mark.parametrize(("ending", "channels"), [("flac", 2), ("mp4", 1)])
-def test_progress_ends_at_the_length_that_the_header_states(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]],
-    classifier: Classifier,
-    ending: str,
-    channels: int,
+@pytest.mark.parametrize(("suffix", "channels"), [("flac", 2), ("mp4", 1)])
+def test_progress_ends_at_the_duration_that_the_header_states(
+    spoken: Spoken, classifier: Classifier, suffix: str, channels: int
 ) -> None:
     signal = np.tile(spoken[0], 4)
-    if ending == "flac":
+    if suffix == "flac":
         stream = io.BytesIO()
         soundfile.write(stream, np.stack([signal] * channels, 1), RATE, format="FLAC")
         recording = stream.getvalue()
     else:
-        recording = through_ffmpeg(signal, ending, "aac", RATE)
-    seen: list[tuple[float, float | None]] = []
-    told = timelines_of_file(
-        recording, classifier, separate=True, progress=lambda *now: seen.append(now)
+        recording = through_ffmpeg(signal, suffix, "aac", RATE)
+    reports: list[tuple[float, float | None]] = []
+    timelines = timelines_of_file(
+        recording, classifier, separate=True, progress=lambda *report: reports.append(report)
     )
     duration = len(signal) / RATE
-    assert [one.duration for one in told] == pytest.approx([duration] * channels, abs=0.15)
-    heard = [now for now, _ in seen]
-    assert heard == sorted(heard)
-    assert len(heard) > 2 * channels
-    assert heard[-1] == pytest.approx(channels * duration, abs=0.3)
-    for _, whole in seen:
-        assert whole == pytest.approx(channels * duration, abs=0.3)
+    assert [one.duration for one in timelines] == pytest.approx([duration] * channels, abs=0.15)
+    done = [seconds for seconds, _ in reports]
+    assert done == sorted(done)
+    assert len(done) > 2 * channels
+    assert done[-1] == pytest.approx(channels * duration, abs=0.3)
+    for _, total in reports:
+        assert total == pytest.approx(channels * duration, abs=0.3)
 
 
-def test_what_was_read_of_a_broken_file_is_kept(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]], classifier: Classifier, tmp_path: Path
+def test_a_truncated_file_keeps_what_could_be_read(
+    spoken: Spoken, talk: Path, classifier: Classifier, tmp_path: Path
 ) -> None:
     path = tmp_path / "cut.wav"
-    soundfile.write(path, spoken[0], RATE, subtype="FLOAT")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(talk.read_bytes()[: talk.stat().st_size // 2])
     (half,) = timelines_of_file(path, classifier)
     assert half.broken is not None
     assert "truncated" in half.broken
     assert half.duration == pytest.approx(len(spoken[0]) / RATE / 2, abs=0.1)
     whole = timeline(spoken[0][: round(half.duration * RATE)], RATE, classifier)
-    assert half.segments == whole.segments  # the blocks before the break are all heard
-    result = CliRunner().invoke(app, ["timeline", str(path)])
+    assert half.segments == whole.segments  # every block before the break is used
+    result = RUNNER.invoke(app, ["timeline", str(path)])
     assert result.exit_code == 1
     assert "broke off after" in result.stdout
+    assert "truncated" in result.stderr
 
 
-def test_subtitles_are_read_back_by_another_library(found: Timeline) -> None:
-    voiced = [s for s in found.segments if s.label != NO_SPEECH]
-    for name in ("srt", "vtt"):
-        cues = pysubs2.SSAFile.from_string(WRITERS[name]().text(found), format_=name)
-        assert [cue.start / 1000 for cue in cues] == pytest.approx(
-            [s.start for s in voiced], abs=1e-3
-        )
-        assert [cue.text.split()[0] for cue in cues] == [s.label.split()[0] for s in voiced]
+def test_the_command_prints_a_table(talk: Path) -> None:
+    result = RUNNER.invoke(app, ["timeline", str(talk)])
+    assert result.exit_code == 0
+    assert result.stdout.split()[:4] == ["start", "end", "label", "confidence"]
+    assert "no speech" in result.stdout
 
 
-def test_a_textgrid_is_read_back_by_another_library(found: Timeline, tmp_path: Path) -> None:
-    path = tmp_path / "talk.TextGrid"
-    path.write_text(WRITERS["textgrid"]().text(found))
-    tier = textgrid.openTextgrid(str(path), includeEmptyIntervals=True).getTier("emotion")
-    read = [(entry.start, entry.end, entry.label) for entry in tier.entries]
-    assert read == [
-        (pytest.approx(s.start, abs=1e-5), pytest.approx(s.end, abs=1e-5), s.label)
-        for s in found.segments
-    ]
-
-
-def test_json_csv_and_audacity_hold_every_segment(found: Timeline) -> None:
-    values = json.loads(WRITERS["json"]().text(found))
-    assert (values["schema"], values["version"]) == ("audio-emotion-timeline", 1)
-    rows = [row or [np.nan] * len(found.labels) for row in values["probabilities"]]
-    np.testing.assert_allclose(rows, found.probabilities, atol=1e-4)
-    assert None in values["probabilities"]
-    tables = {
-        "json": [(s["start"], s["label"]) for s in values["segments"]],
-        "csv": [
-            (float(row["start"]), row["label"])
-            for row in csv.DictReader(io.StringIO(WRITERS["csv"]().text(found)))
-        ],
-        "audacity": [
-            (float(line.split("\t")[0]), line.split("\t")[2])
-            for line in WRITERS["audacity"]().text(found).splitlines()
-        ],
-    }
-    expected = [(pytest.approx(s.start, abs=1e-3), s.label) for s in found.segments]
-    for table in tables.values():
-        assert table == expected
-
-
-def test_the_command_writes_by_ending_and_never_over_another(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]], tmp_path: Path
+@pytest.mark.parametrize(
+    ("suffix", "content"), [(".srt", "-->"), (".html", "<audio"), (".TextGrid", "IntervalTier")]
+)
+def test_the_suffix_chooses_the_format(
+    talk: Path, tmp_path: Path, suffix: str, content: str
 ) -> None:
-    path = tmp_path / "talk.wav"
-    soundfile.write(path, spoken[0], RATE)
-    shown = CliRunner().invoke(app, ["timeline", str(path)])
-    assert shown.exit_code == 0
-    assert "no speech" in shown.stdout
-    out = tmp_path / "talk.srt"
-    arguments = ["timeline", str(path), "--out", str(out)]
-    assert CliRunner().invoke(app, arguments).exit_code == 0
-    assert "-->" in out.read_text()
-    assert isinstance(CliRunner().invoke(app, arguments).exception, OutputError)
-    stereo = tmp_path / "call.wav"
-    soundfile.write(stereo, np.stack([spoken[0]] * 2, 1), RATE)
-    both = ["timeline", str(stereo), "--channels", "separate", "--out", str(tmp_path / "c.csv")]
-    assert CliRunner().invoke(app, both).exit_code == 0
+    out = tmp_path / f"talk{suffix}"
+    assert RUNNER.invoke(app, ["timeline", str(talk), "--out", str(out)]).exit_code == 0
+    assert content in out.read_text()
+
+
+def test_the_command_does_not_overwrite(talk: Path, tmp_path: Path) -> None:
+    out = tmp_path / "talk.csv"
+    out.write_text("mine")
+    arguments = ["timeline", str(talk), "--out", str(out)]
+    assert isinstance(RUNNER.invoke(app, arguments).exception, OutputError)
+    assert out.read_text() == "mine"
+    assert RUNNER.invoke(app, [*arguments, "--force"]).exit_code == 0
+    assert out.read_text().startswith("start,")
+
+
+def test_the_command_writes_a_file_for_each_channel(spoken: Spoken, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "call.wav", np.stack([spoken[0]] * 2, 1), RATE)
+    arguments = ["timeline", str(tmp_path / "call.wav"), "--channels", "separate"]
+    assert RUNNER.invoke(app, [*arguments, "--out", str(tmp_path / "c.csv")]).exit_code == 0
     assert (tmp_path / "c-1.csv").read_text() == (tmp_path / "c-2.csv").read_text()
-
-
-class Page(HTMLParser):
-    """Buttons, references to anything outside, and tags that are open."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.buttons: list[float] = []
-        self.sources: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        facts = dict(attrs)
-        if tag == "button":
-            self.buttons.append(float(facts["data-start"] or 0))
-        self.sources += [facts[name] or "" for name in ("src", "href") if name in facts]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        while self.open and self.open[-1] in {"path", "line"} and self.open[-1] != tag:
-            self.open.pop()
-        assert self.open.pop() == tag
-
-
-def test_a_page_stands_alone_and_sounds(
-    spoken: tuple[np.ndarray, list[tuple[float, float]]], found: Timeline, tmp_path: Path
-) -> None:
-    path = tmp_path / "<b>talk.wav"
-    soundfile.write(path, spoken[0], RATE)
-    text = page(found, path)
-    assert "<b>talk" not in text
-    read = Page()
-    read.feed(text)
-    assert not read.open
-    (sound,) = read.sources
-    assert sound.startswith("data:audio/ogg;base64,")
-    heard, rate = read_audio(base64.b64decode(sound.partition(",")[2]))
-    assert len(heard) / rate == pytest.approx(found.duration, abs=0.1)
-    loud = [np.abs(resample(s, r, 1000)[:10_000]) for s, r in [(heard, rate), (spoken[0], RATE)]]
-    assert np.corrcoef(*loud)[0, 1] > 0.7
-    assert read.buttons == [
-        pytest.approx(s.start, abs=1e-3) for s in found.segments if s.label != NO_SPEECH
-    ]
-
-
-def test_unknown_formats_are_refused() -> None:
-    with pytest.raises(OutputError, match="no format 'docx'"):
-        get_writer("docx", None)
-    with pytest.raises(OutputError, match="tells no format"):
-        get_writer(None, Path("talk.docx"))

@@ -1,4 +1,4 @@
-"""Searching settings: resumable, on validation clips, refused in words."""
+"""Searching for settings: resumable, on validation clips, refused in words."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import optuna
 import pytest
 
 from audio_emotion.config import load_config
-from audio_emotion.corpora import load_corpus
+from audio_emotion.datasets import load_corpus
 from audio_emotion.errors import ConfigError, TrainingError
-from audio_emotion.lab.tune import Choice, Range, _retry, _write, parse_space, tune, varied
-from test_train import pytestmark as pytestmark
-from test_train import tiny
+from audio_emotion.training.tune import Choice, Range, _retry, _write, parse_space, tune, varied
+from conftest import OPTIONS, TRAINING_WARNINGS, tiny
 
+pytestmark = [
+    *TRAINING_WARNINGS,
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+]
 PNG = b"\x89PNG"
-OPTIONS = {"enable_progress_bar": False, "accelerator": "cpu"}
-SPACE = [parse_space("train.lr=1e-4..1e-2:log"), parse_space("train.class_weights=none,root")]
+SPACE = [parse_space("train.lr=1e-4..1e-2:log"), parse_space("train.class_weights=none,sqrt")]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def rows(out: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((out / "trials.csv").read_text().splitlines()))
 
 
-def test_a_search_goes_on_where_it_stopped(ravdess: Path, out: Path) -> None:
+def test_a_search_continues_where_it_stopped(ravdess: Path, out: Path) -> None:
     first = rows(out)
     assert len(first) == 2
     study = tune(
@@ -55,8 +57,8 @@ def test_other_settings_are_another_search(ravdess: Path, out: Path) -> None:
         tune(load_corpus(ravdess), tiny("train.epochs=2"), SPACE, out, trials=9)
 
 
-def test_choices_are_each_tried_once_over_stops(ravdess: Path, tmp_path: Path) -> None:
-    space = [parse_space("train.lr=1e-3,1e-2"), parse_space("train.class_weights=none,root")]
+def test_each_choice_is_tried_once_over_stops(ravdess: Path, tmp_path: Path) -> None:
+    space = [parse_space("train.lr=1e-3,1e-2"), parse_space("train.class_weights=none,sqrt")]
     for trials in (1, 9):  # more than there are combinations
         tune(
             load_corpus(ravdess),
@@ -99,7 +101,7 @@ def test_importance_is_drawn_where_scores_differ(tmp_path: Path, second: float) 
 
 def test_spaces_are_parsed_and_nonsense_is_refused() -> None:
     assert SPACE[0] == Range("train.lr", 1e-4, 1e-2, log=True)
-    assert SPACE[1] == Choice("train.class_weights", ("none", "root"))
+    assert SPACE[1] == Choice("train.class_weights", ("none", "sqrt"))
     for text, message in [
         ("lr=1..2", "not of the form"),
         ("train.lr=1..2:cubic", "a range is"),

@@ -1,24 +1,26 @@
 """Eight emotions in speech and song.
 
-    Classifier, Prediction   the trained model at work: `Classifier().file("clip.wav").label`
+    Classifier, Prediction   the trained model: `Classifier().file("clip.wav").label`
     timeline, Timeline       emotions over the time of a long recording
-    TimelineStream           the same for samples that are still coming
-    explain, Explanation     which seconds and frequencies spoke for an answer
-    read_audio, resample     recordings in, mono float32 out
+    TimelineStream           the same for samples that are still arriving
+    explain, Explanation     which seconds and frequencies support a prediction
+    read_audio, resample     recordings as mono float32 signals
     Emotion, EMOTIONS        the labels and their order
-    AudioEmotionError        what everything raised on purpose descends from
+    AudioEmotionError        the base class of every error raised on purpose
 
-Further in: `corpora` finds and splits labelled recordings, `evaluation` judges a model, `lab`
-trains one (the only part that needs PyTorch), `cli` is the command `audio-emotion`.
+Inside, `inference` runs the model file, `timeline` handles long recordings, `formats` writes
+outputs, `datasets` finds and splits labelled recordings, `evaluation` measures a model, `training`
+trains one (the only part that needs PyTorch), and `cli` is the command `audio-emotion`.
 """
 
 from .audio import read_audio, resample
-from .classifier import Classifier, Prediction
 from .errors import AudioEmotionError
-from .explain import Explanation, explain
+from .inference.classifier import Classifier
+from .inference.explain import Explanation, explain
+from .inference.prediction import Prediction
 from .labels import EMOTIONS, Emotion
-from .timeline import Timeline, timeline
-from .timeline_stream import TimelineStream
+from .timeline.recording import Timeline, timeline
+from .timeline.stream import TimelineStream
 from .version import __version__
 
 __all__ = [

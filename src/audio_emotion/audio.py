@@ -1,16 +1,17 @@
-"""Recordings in, mono float32 out.
+"""Read recordings as mono float32 signals, and find recordings in folders.
 
-libsndfile reads wav, flac, ogg (vorbis, opus) and mp3; what it does not know (m4a, aac, webm, mp4
-and wav headers that only a stream writer could love) goes to FFmpeg through PyAV.  Headers are
-never believed: memory grows with the samples that really come, up to a maximum duration.
+libsndfile reads wav, flac, ogg (vorbis, opus) and mp3.  FFmpeg, through PyAV, reads the rest: m4a,
+aac, webm, mp4, and wav files whose header was never completed.  Headers are never trusted: memory
+grows with the samples that are decoded, up to a maximum duration.
 """
 
 from __future__ import annotations
 
+import glob
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -21,19 +22,25 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from .errors import AudioError
+from .errors import AudioError, translated
 
 Signal: TypeAlias = npt.NDArray[np.float32]
 Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO
 
-MAX_DUR = 3600.0  # s decoded of one recording unless told otherwise
-MIN_RATE, MAX_RATE = 1_000, 768_000  # Hz: telephone is 8000, the fastest studio converters 768000
+MAX_DUR = 3600.0  # s of one recording that are decoded by default
+MIN_RATE, MAX_RATE = 1_000, 768_000  # Hz; telephones use 8000, the fastest converters 768000
 MAX_CHANNELS = 64
 BLOCK = 1 << 16  # frames decoded at a time
-UNKNOWN = 1 << 62  # frames from here on are how libsndfile says «unknown»
-STREAMED = 0x7FFF_0000  # wav data sizes from here on mean «unknown when the header was written»
+UNKNOWN = 1 << 62  # libsndfile reports at least this many frames when it does not know
+STREAMED = 0x7FFF_0000  # wav data sizes from here on mean "unknown when the header was written"
+AUDIO_SUFFIXES = frozenset(
+    (
+        *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".mp4", ".webm"),
+        *(".aif", ".aiff", ".caf", ".wma", ".amr"),
+    )
+)
 FFMPEG_OPTIONS = {
-    # A playlist or a concatenation script could name other files: only plain containers are opened.
+    # Playlists and concatenation scripts can name other files, so only plain containers are opened.
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,mp3,ogg,flac,wav,asf,amr,"
     "aiff,caf,avi",
     "protocol_whitelist": "",
@@ -41,56 +48,57 @@ FFMPEG_OPTIONS = {
 
 
 class TruncationWarning(UserWarning):
-    """A recording is longer than the maximum duration; its rest was not read."""
+    """A recording is longer than the maximum duration, and its rest was not read."""
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A recording that is decoded block by block, `(frames, channels)` float32 each."""
+class AudioStream:
+    """A recording that is decoded block by block."""
 
-    blocks: Iterator[Signal]
+    blocks: Iterator[Signal]  # each (frames, channels)
     sampling_rate: int  # Hz
     channels: int
-    stated_dur: float | None  # s by the header; good for a progress bar, never to be relied on
+    stated_dur: float | None  # s by the header; good enough for a progress bar only
 
 
 @contextmanager
-def open_blocks(source: Source) -> Iterator[Opened]:
-    """A recording, however long, in bounded memory.
+def open_audio(source: Source) -> Iterator[AudioStream]:
+    """Open a recording of any length; decoding takes bounded memory.
 
     Raises:
-        AudioError: as `read_audio`; what a block's decoding finds is raised where it is asked for.
+        AudioError: as `read_audio`; errors inside a block are raised when that block is read.
     """
     name = describe(source)
     with _opened(source, name) as file:
         try:
-            opened = _sndfile_blocks(file, name)
+            stream = _sndfile_stream(file, name)
         except soundfile.LibsndfileError:
             file.seek(0)
-            opened = _ffmpeg_blocks(file, name)
-        yield opened
+            stream = _ffmpeg_stream(file, name)
+        yield stream
 
 
 def read_audio(source: Source, *, max_dur: float = MAX_DUR) -> tuple[Signal, int]:
     """Decode a recording and average its channels.
 
     Args:
-        source: path, the bytes of a file, or a binary file open for reading and seeking.
-        max_dur: seconds after which decoding stops, with a `TruncationWarning`.
+        source: a path, the bytes of a file, or a seekable binary file.
+        max_dur: seconds after which decoding stops with a `TruncationWarning`.
 
     Returns:
-        Signal `(samples,)`, float32, full scale at 1, and its own sampling rate in Hz.
+        The signal `(samples,)`, float32 with full scale at 1, and its sampling rate in Hz.
 
     Raises:
-        AudioError: the file is missing, a directory, empty, not audio, truncated, holds no sample,
-            NaN or infinity, or states an absurd sampling rate or number of channels.
+        AudioError: the file is missing, a directory, empty, not audio, truncated or without
+            samples; it holds NaN or infinity; or its header states an absurd sampling rate or
+            number of channels.
     """
     if not max_dur > 0:
         raise AudioError(f"max_dur is {max_dur} s; it must be positive")
     name = describe(source)
-    with open_blocks(source) as opened:
-        rate = opened.sampling_rate
-        mono = (block.mean(1) for block in opened.blocks)
+    with open_audio(source) as stream:
+        rate = stream.sampling_rate
+        mono = (block.mean(1) for block in stream.blocks)
         signal = _gather(mono, max_samples=round(max_dur * rate), name=name)
     if not signal.size:
         raise AudioError(f"{name} holds no samples")
@@ -100,7 +108,7 @@ def read_audio(source: Source, *, max_dur: float = MAX_DUR) -> tuple[Signal, int
 
 
 def resample(signal: Signal, sampling_rate: int, target_rate: int) -> Signal:
-    """`signal` at `target_rate` Hz, by soxr's high-quality band-limited interpolation.
+    """Resample to `target_rate` Hz by soxr's high-quality band-limited interpolation.
 
     >>> resample(np.zeros(8000, np.float32), 8000, 16000).size
     16000
@@ -112,8 +120,41 @@ def resample(signal: Signal, sampling_rate: int, target_rate: int) -> Signal:
     return cast(Signal, soxr.resample(signal, sampling_rate, target_rate).astype(np.float32))
 
 
+def as_signal(signal: npt.ArrayLike, sampling_rate: int) -> Signal:
+    """Return `signal` as float32 `(samples,)` with full scale at 1.
+
+    Raises:
+        AudioError: it is empty, not one-dimensional, not numeric, or holds NaN or infinity; or
+            the sampling rate is not positive.
+    """
+    array = np.asarray(signal)
+    if array.ndim != 1:
+        raise AudioError(
+            f"the signal has shape {array.shape}; pass one channel, (samples,), such as the mean"
+        )
+    if not array.size:
+        raise AudioError("the signal holds no samples")
+    if sampling_rate <= 0:
+        raise AudioError(f"the sampling rate is {sampling_rate} Hz; it must be positive")
+    if array.dtype.kind in "iu":
+        middle = 0 if array.dtype.kind == "i" else np.iinfo(array.dtype).max // 2 + 1
+        array = (array.astype(np.float64) - middle) / (np.iinfo(array.dtype).max - middle)
+    if array.dtype.kind != "f" or not np.isfinite(array).all():
+        raise AudioError("the signal holds NaN, infinite or non-numeric samples")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def to_samples(seconds: float, sampling_rate: int) -> int:
+    """Round seconds to whole samples; the only place where that is done.
+
+    >>> to_samples(0.5, 22_050)
+    11025
+    """
+    return round(seconds * sampling_rate)
+
+
 def describe(source: Source) -> str:
-    """What to call `source` in a message."""
+    """Return what to call `source` in a message."""
     if isinstance(source, bytes):
         return f"recording of {len(source)} bytes"
     if isinstance(source, str | PathLike):
@@ -121,36 +162,59 @@ def describe(source: Source) -> str:
     return str(getattr(source, "name", "recording"))
 
 
+def audio_files(root: Path) -> list[Path]:
+    """Return every file below `root` with the suffix of a recording, sorted by path."""
+    return sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+
+
+def expand(arguments: Iterable[str]) -> Iterator[Path]:
+    """Yield the files that a command line names: files, recordings below folders, patterns.
+
+    Raises:
+        AudioError: a folder holds no recording, or a pattern matches nothing.
+    """
+    for argument in arguments:
+        path = Path(argument)
+        if path.is_dir():
+            found = audio_files(path)
+            if not found:
+                raise AudioError(f"{path} holds no recording (wav, flac, ogg, mp3, m4a, …)")
+            yield from found
+        elif not path.exists() and glob.has_magic(argument):
+            matched = sorted(
+                map(Path, glob.glob(argument, recursive=True))  # noqa: PTH207  Path.glob refuses absolute patterns
+            )
+            if not matched:
+                raise AudioError(f"nothing matches {argument}")
+            yield from (match for match in matched if match.is_file())
+        else:
+            yield path
+
+
 @contextmanager
 def _opened(source: Source, name: str) -> Iterator[BinaryIO]:
     if isinstance(source, bytes):
         file: BinaryIO = io.BytesIO(source)
     elif isinstance(source, str | PathLike):
-        file = _open_path(Path(source))
+        if Path(source).is_dir():
+            raise AudioError(f"{name} is a directory; name a recording in it")
+        with translated(AudioError, name):
+            file = Path(source).open("rb")  # noqa: SIM115  closed below
     else:
         file = source
     try:
-        if not file.read(1):
+        with translated(AudioError, name):
+            empty = not file.read(1)
+            file.seek(0)
+        if empty:
             raise AudioError(f"{name} is empty (0 bytes)")
-        file.seek(0)
         yield file
     finally:
         if file is not source:
             file.close()
 
 
-def _open_path(path: Path) -> BinaryIO:
-    if path.is_dir():
-        raise AudioError(f"{path} is a directory; name a recording in it")
-    try:
-        return path.open("rb")
-    except FileNotFoundError as error:
-        raise AudioError(f"{path} does not exist") from error
-    except OSError as error:
-        raise AudioError(f"{path} cannot be opened: {error.strerror}") from error
-
-
-def _sndfile_blocks(file: BinaryIO, name: str) -> Opened:
+def _sndfile_stream(file: BinaryIO, name: str) -> AudioStream:
     sound = soundfile.SoundFile(file)
     _check_format(sound.samplerate, sound.channels, name)
     promised = _promised_frames(sound)
@@ -160,29 +224,27 @@ def _sndfile_blocks(file: BinaryIO, name: str) -> Opened:
     def blocks() -> Iterator[Signal]:
         decoded = 0
         with sound:
-            while (block := _read(sound, name, decoded)).size:
+            while True:
+                with translated(AudioError, f"{name}, after {decoded} samples,"):
+                    block = cast(Signal, sound.read(BLOCK, dtype="float32", always_2d=True))
+                if not block.size:
+                    break
                 decoded += len(block)
                 yield block
         if promised is not None and decoded < promised:
             raise AudioError(
-                _truncated(name, decoded / sound.samplerate, promised / sound.samplerate)
+                f"{name} is truncated: {decoded / sound.samplerate:.2f} s of "
+                f"{promised / sound.samplerate:.2f} s are there; copy it again"
             )
 
     stated = sound.frames / sound.samplerate if 0 < sound.frames < UNKNOWN else None
-    return Opened(blocks(), sound.samplerate, sound.channels, stated)
-
-
-def _read(sound: soundfile.SoundFile, name: str, decoded: int) -> Signal:
-    try:
-        return cast(Signal, sound.read(BLOCK, dtype="float32", always_2d=True))
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{name} is truncated or damaged after {decoded} samples") from error
+    return AudioStream(blocks(), sound.samplerate, sound.channels, stated)
 
 
 def _promised_frames(sound: soundfile.SoundFile) -> int | None:
-    """Frames that the header announces, or None where it was written before they were known.
+    """Return the frames that the header announces, or None if it does not know.
 
-    libsndfile silently shortens a cut wav file; its log still tells both sizes.
+    libsndfile silently shortens a truncated wav file; its log still states both sizes.
     """
     if sound.format == "FLAC":
         return int(sound.frames) if sound.frames < UNKNOWN else None
@@ -193,7 +255,7 @@ def _promised_frames(sound: soundfile.SoundFile) -> int | None:
     return int(sound.frames) * int(data[1]) // present if present else None
 
 
-def _ffmpeg_blocks(file: BinaryIO, name: str) -> Opened:
+def _ffmpeg_stream(file: BinaryIO, name: str) -> AudioStream:
     import av
 
     try:
@@ -203,21 +265,18 @@ def _ffmpeg_blocks(file: BinaryIO, name: str) -> Opened:
     if not container.streams.audio:
         container.close()
         raise AudioError(f"{name} holds no audio stream")
-    stream = container.streams.audio[0]
-    _check_format(stream.rate, stream.channels, name)
+    track = container.streams.audio[0]
+    _check_format(track.rate, track.channels, name)
 
     def blocks() -> Iterator[Signal]:
         resampler = av.AudioResampler(format="fltp")
-        with container:
-            try:
-                for frame in container.decode(stream):
-                    for planar in resampler.resample(frame):
-                        yield cast(Signal, planar.to_ndarray().T)
-            except av.error.FFmpegError as error:
-                raise AudioError(f"{name} is truncated or damaged: {error.strerror}") from error
+        with container, translated(AudioError, name):
+            for frame in container.decode(track):
+                for planar in resampler.resample(frame):
+                    yield cast(Signal, planar.to_ndarray().T)
 
     stated = container.duration / av.time_base if container.duration else None
-    return Opened(blocks(), stream.rate, stream.channels, stated)
+    return AudioStream(blocks(), track.rate, track.channels, stated)
 
 
 def _check_format(rate: int, channels: int, name: str) -> None:
@@ -230,7 +289,7 @@ def _check_format(rate: int, channels: int, name: str) -> None:
 
 
 def _gather(blocks: Iterator[Signal], max_samples: int, name: str) -> Signal:
-    """Blocks up to `max_samples`."""
+    """Join blocks up to `max_samples`."""
     kept: list[Signal] = []
     decoded = 0
     for block in blocks:
@@ -244,7 +303,3 @@ def _gather(blocks: Iterator[Signal], max_samples: int, name: str) -> Signal:
             )
             break
     return np.concatenate(kept) if kept else np.zeros(0, np.float32)
-
-
-def _truncated(name: str, present: float, promised: float) -> str:
-    return f"{name} is truncated: {present:.2f} s of {promised:.2f} s are there; copy it again"

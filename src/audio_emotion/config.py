@@ -1,25 +1,44 @@
-"""Every setting of a training, with its default, its unit and its limits.
+"""Every setting of a training, with its default, unit and limits.
 
-The defaults of these classes *are* the reference configuration `source`; a YAML file or a
-`--set section.key=value` states only what differs.  Unknown keys and contradictions are refused
-in words.  The configuration travels with the weights: in the run folder, in each checkpoint and in
-the metadata of the exported model.
+The defaults of these classes are the configuration `default`.  A YAML file, or an option
+`--set section.key=value`, states only what differs from them.  Unknown keys and contradictions are
+refused with an explanation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from typing_extensions import Self
 
-from .config_text import override_value, values_of
-from .errors import ConfigError
-from .labels import EMOTIONS
+from .errors import ConfigError, translated
+from .labels import EMOTIONS, check_labels
 
-SOURCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
+DEFAULT = "default"
+FEATURES = {  # channels that the network takes, by setting
+    "mel": ("mel",),
+    "mfcc": ("mfcc",),
+    "mel+mfcc": ("mel", "mfcc"),
+    "mel+mean_normalised": ("mel", "mean_normalised"),
+}
+RENAMED = {  # names of earlier versions, as CHANGELOG.md lists them
+    "source": "reference", "voice": DEFAULT, "shipped": DEFAULT, "adapt": "finetune",
+    "frontend.mask": "frontend.placement=start", "frontend.floor_db": None,
+    "frontend.normalization": None, "frontend.top_db": None,
+    "augment.pitch_p": "augment.waveform_p", "augment.stretch_p": "augment.waveform_p",
+    "augment.noise_p": "augment.waveform_p", "augment.margin_dur": "augment.padding_dur",
+    "augment.renditions": None, "augment.shift_dur": None, "augment.warp_semitones": None,
+    "augment.tempo": None, "augment.equalizer_db": None, "augment.reverb_dur": None,
+    "augment.least_snr": None, "augment.masks": None,
+    "network.members": None, "network.floored": None,
+    "train.best_by": "train.monitor", "train.average": "train.ema_decay",
+    "train.further": "train.auxiliary_ratio", "train.coarse_epochs": None,
+    "train.fine_lr": None, "train.dropout_from": None, "train.schedule": None,
+}  # fmt: skip
 
 
 class _Section(BaseModel):
@@ -27,48 +46,41 @@ class _Section(BaseModel):
 
 
 class FrontendConfig(_Section):
-    """From a waveform to the network's picture."""
+    """From a waveform to the network's input."""
 
-    sampling_rate: int = Field(22_050, ge=8_000, le=48_000)  # Hz
-    win_dur: float = Field(3.5, gt=0.1, le=30)  # s of audio the network sees
-    trim_db: float = Field(35, gt=0, le=120)  # dB below the loudest frame that count as silence
-    placement: Literal["center", "start", "repeat"] = "center"  # of a clip in its window
-    # Frames outside the voice are zero, and kept out of statistics and of the network's averages.
-    mask: bool = False
-    n_fft: int = Field(2048, ge=64, le=8192)  # samples
-    hop_length: int = Field(512, ge=16)  # samples
-    n_mels: int = Field(128, ge=32, le=256)
-    top_db: float = Field(80, gt=0, le=120)  # dB kept below the loudest cell
-    floor_db: float = Field(120, ge=0, le=120)  # dB below the voice of pink noise laid under it
-    # `contrast`: the mel bands, and again with each band's mean over the clip removed.
-    # `pitch`: those, and how alike each frame is to itself some lag later, see `lag_cosines`.
-    features: Literal["mel", "mfcc", "both", "contrast", "pitch"] = "both"
-    # Zero mean and unit deviation: of each row, by the training part's statistics, or of each
-    # channel of each clip, by its own.
-    normalization: Literal["corpus", "clip"] = "corpus"
+    sampling_rate: int = Field(16_000, ge=8_000, le=48_000)  # Hz
+    win_dur: float = Field(3.5, gt=0.1, le=30)  # s of audio that the network takes
+    trim_db: float = Field(35, gt=0, le=120)  # frames this far below the loudest are silent
+    # `center`: a clip in the middle of its window, all of which counts.  `start`: at its beginning;
+    # the frames after it are zero, and left out of statistics and of the network's averages.
+    placement: Literal["center", "start"] = "start"
+    n_fft: int = Field(1024, ge=64, le=8192)  # samples
+    hop_length: int = Field(256, ge=16)  # samples
+    n_mels: int = Field(64, ge=32, le=256)
+    # `mean_normalised` is the mel spectrogram with each band's mean over the clip removed.
+    features: Literal["mel", "mfcc", "mel+mfcc", "mel+mean_normalised"] = "mel+mean_normalised"
 
     @property
     def window(self) -> int:
-        """Samples the network sees."""
+        """Samples that the network takes."""
         return round(self.win_dur * self.sampling_rate)
 
     @property
-    def channels(self) -> int:
-        """Pictures stacked for the network."""
-        return {"mel": 1, "mfcc": 1, "both": 2, "contrast": 2, "pitch": 3}[self.features]
+    def channels(self) -> tuple[str, ...]:
+        """Features that are stacked for the network."""
+        return FEATURES[self.features]
 
-    @model_validator(mode="after")
-    def _mask_needs_an_end(self) -> Self:
-        if self.mask and self.placement == "repeat":
-            raise ValueError("mask and placement 'repeat' contradict: a repeated clip has no end")
-        return self
+    @property
+    def uses_mask(self) -> bool:
+        """Whether frames after the clip are left out."""
+        return self.placement == "start"
 
     @model_validator(mode="after")
     def _frames_overlap(self) -> Self:
         if self.hop_length > self.n_fft:
             raise ValueError(
-                f"hop_length {self.hop_length} is longer than n_fft {self.n_fft}: samples between "
-                "frames would never be seen; make it at most n_fft"
+                f"hop_length {self.hop_length} is longer than n_fft {self.n_fft}, so samples "
+                "between frames would be skipped; make it at most n_fft"
             )
         if self.window < self.n_fft:
             raise ValueError(
@@ -79,38 +91,26 @@ class FrontendConfig(_Section):
 
 
 class AugmentConfig(_Section):
-    """What training does to a clip before it looks at it; nothing of it touches other parts."""
+    """Augmentation of training clips; no other clips are changed."""
 
+    waveform_p: float = Field(0, ge=0, le=1)  # probability of each of the next three
     pitch_semitones: float = Field(2, ge=0, le=12)  # largest shift up or down
-    pitch_p: float = Field(0.5, ge=0, le=1)
     stretch: float = Field(0.1, ge=0, le=0.5)  # speed between 1 - stretch and 1 + stretch
-    stretch_p: float = Field(0.5, ge=0, le=1)
     noise: float = Field(0.005, ge=0, le=1)  # deviation, as a share of the clip's maximum
-    noise_p: float = Field(0.5, ge=0, le=1)
-    renditions: int = Field(16, ge=0, le=64)  # pitched and stretched copies kept; 0: ever new
-    shift_dur: float = Field(0, ge=0, le=3)  # s, largest circular shift in the window
-    crop_dur: float = Field(0, ge=0, le=30)  # s of voice that a step looks at most; 0: the window
-    margin_dur: float = Field(0, ge=0, le=2)  # s, most of the quiet at either end that is kept
-    spectral_p: float = Field(0, ge=0, le=1)  # of each of the following, see `lab/spectral.py`
-    warp_semitones: float = Field(3, ge=0, le=12)  # largest scaling of the frequency axis
-    tempo: float = Field(0.18, ge=0, le=0.5)  # largest logarithm of the scaling of the time axis
-    equalizer_db: float = Field(4, ge=0, le=20)  # deviation of a smooth random equaliser's terms
-    reverb_dur: float = Field(1, ge=0.1, le=5)  # s, longest time for an echo to fall by 60 dB
-    least_snr: float = Field(5, ge=-10, le=60)  # dB, voice over coloured noise
-    freq_mask: int = Field(0, ge=0)  # SpecAugment: widest band masked, in mel bands
-    time_mask: int = Field(0, ge=0)  # SpecAugment: longest stretch masked, in frames
-    masks: int = Field(2, ge=1, le=8)  # SpecAugment: masks along each axis
-    mixup: float = Field(0, ge=0, le=8)  # alpha of the Beta distribution; 0 is off
+    crop_dur: float = Field(2, ge=0, le=30)  # s of a clip in one step at most; 0: the window
+    padding_dur: float = Field(0.5, ge=0, le=2)  # s of the silence at either end kept at most
+    spectral_p: float = Field(0.5, ge=0, le=1)  # scales the probabilities of spectral changes
+    freq_mask: int = Field(8, ge=0)  # SpecAugment: widest mask, in mel bands
+    time_mask: int = Field(16, ge=0)  # SpecAugment: longest mask, in frames
+    mixup: float = Field(0.2, ge=0, le=8)  # alpha of the Beta distribution; 0 is off
 
 
 class NetworkConfig(_Section):
-    """`DeepAudioEmotionCNN`, the reference, or `VoiceResNet`, small and fast."""
+    """The network: `resnet` is small and fast, `cnn` is the reference system's."""
 
-    kind: Literal["cnn", "resnet"] = "cnn"
-    width: float = Field(1.0, gt=0, le=4)  # times the channels of the kind
-    members: int = Field(1, ge=1, le=8)  # networks whose logits are averaged
-    floored: int = Field(0, ge=0, le=8)  # of them, that hear a floor of noise, `lab/floored.py`
-    dropout: float = Field(0.3, ge=0, le=0.9)  # between, or before, the fully connected layers
+    kind: Literal["resnet", "cnn"] = "resnet"
+    width: float = Field(1.0, gt=0, le=4)  # factor on the channels of the kind
+    dropout: float = Field(0.3, ge=0, le=0.9)  # before or between the fully connected layers
     block_dropout: float = Field(0, ge=0, le=0.9)  # of whole maps, after each block of `cnn`
 
     @model_validator(mode="after")
@@ -119,53 +119,27 @@ class NetworkConfig(_Section):
             raise ValueError("block_dropout is a setting of kind 'cnn'; leave it 0 for 'resnet'")
         return self
 
-    def of_member(self, number: int) -> NetworkConfig:
-        """What one of several is alone; the last `floored` of them hear the floor."""
-        floored = int(number >= self.members - self.floored)
-        return self.model_copy(update={"members": 1, "floored": floored})
-
-    @model_validator(mode="after")
-    def _floored_are_members(self) -> Self:
-        if self.floored > self.members:
-            raise ValueError(f"floored {self.floored} is more than the members, {self.members}")
-        return self
-
 
 class TrainConfig(_Section):
-    """How the weights are found."""
+    """Optimisation."""
 
     seed: int = Field(0, ge=0)
-    epochs: int = Field(45, ge=0)  # 0: the weights, or the mean of them, that it begins with
-    # First epochs, on pictures averaged 2x2, a quarter of the cost.
-    coarse_epochs: int = Field(25, ge=0)
-    dropout_from: float = Field(0.5, ge=0, lt=1)  # share of the epochs before dropout sets in
-    # What says on validation clips which epoch is best; the loss is steadier where they are few.
-    best_by: Literal["macro_f1", "loss"] = "macro_f1"
-    patience: int = Field(20, ge=1)  # epochs without a better one before stopping
-    batch_size: int = Field(16, ge=2)
-    lr: float = Field(1e-3, gt=0, le=1)
-    fine_lr: float = Field(6e-4, gt=0, le=1)  # of the epochs after the coarse ones: their own cycle
-    schedule: Literal["one-cycle", "constant"] = "one-cycle"
-    warmup: float = Field(0.2, gt=0, lt=1)  # share of the steps of one-cycle that rise
-    weight_decay: float = Field(0.02, ge=0)  # decoupled from the rate's gradient step, as AdamW
-    gradient_clip: float = Field(0, ge=0)  # largest norm of a step's gradient; 0: any
-    average: float = Field(0.998, ge=0, lt=1)  # decay of the weights' running mean; 0: none kept
-    # Clips of further corpora that an epoch hears, for each clip of the first; 0: all of them.
-    further: float = Field(0, ge=0)
-    label_smoothing: float = Field(0.05, ge=0, lt=1)
-    class_weights: Literal["source", "balanced", "root", "none"] | tuple[float, ...] = "source"
-    # `auto`: bf16 where the processor or GPU computes in it; elsewhere it is many times slower.
+    epochs: int = Field(70, ge=1)
+    monitor: Literal["val_f1", "val_loss"] = "val_f1"  # chooses the best epoch
+    patience: int = Field(1000, ge=1)  # epochs without a better one before stopping
+    batch_size: int = Field(32, ge=2)
+    lr: float = Field(2e-3, gt=0, le=1)  # peak of the one-cycle schedule
+    warmup: float = Field(0.15, gt=0, lt=1)  # share of the steps before the peak
+    weight_decay: float = Field(0.02, ge=0)  # of AdamW
+    gradient_clip: float = Field(5, ge=0)  # largest norm of a gradient; 0: unlimited
+    ema_decay: float = Field(0.998, ge=0, lt=1)  # of the weights' moving average; 0: none
+    # Clips of further corpora in an epoch, for each clip of the first corpus; 0: all of them.
+    auxiliary_ratio: float = Field(1, ge=0)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    class_weights: Literal["reference", "balanced", "sqrt", "none"] | tuple[float, ...] = "sqrt"
+    # `auto`: bf16 where the hardware computes in it; emulated bf16 is many times slower.
     precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
-    workers: int = Field(1, ge=0)  # processes that decode and augment
-
-    @model_validator(mode="after")
-    def _ends_fine(self) -> Self:
-        if self.coarse_epochs and self.coarse_epochs >= self.epochs:
-            raise ValueError(
-                f"coarse_epochs {self.coarse_epochs} leave no epoch of {self.epochs} at full "
-                "resolution, the only one that the model is used at"
-            )
-        return self
+    workers: int = Field(0, ge=0)  # processes that decode and augment
 
 
 class SplitConfig(_Section):
@@ -173,7 +147,7 @@ class SplitConfig(_Section):
 
     by: Literal["clip", "speaker"] = "clip"
     test: float = Field(0.2, ge=0, lt=1)
-    val: float = Field(0.05, gt=0, lt=1)
+    val: float = Field(0.1, gt=0, lt=1)
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
@@ -183,32 +157,37 @@ class SplitConfig(_Section):
         return self
 
 
-class Config(_Section):
-    """A whole training."""
+class Architecture(_Section):
+    """What a model is, without how it was trained."""
 
-    name: str = Field("source", pattern=r"^[\w.-]+$")
-    labels: tuple[str, ...] = EMOTIONS  # in the order of every array; of one's own: in lower case
+    name: str = Field(DEFAULT, pattern=r"^[\w.-]+$")
+    labels: tuple[str, ...] = EMOTIONS  # in the order of every array
     frontend: FrontendConfig = FrontendConfig()
-    augment: AugmentConfig = AugmentConfig()
     network: NetworkConfig = NetworkConfig()
-    train: TrainConfig = TrainConfig()
-    split: SplitConfig = SplitConfig()
 
     @field_validator("labels", mode="before")
     @classmethod
-    def _labels_tell_apart(cls, value: Any) -> Any:
+    def _check_labels(cls, value: Any) -> Any:
         names = value.split(",") if isinstance(value, str) else list(value)
         names = [str(name).strip() for name in names]
-        if len(set(names)) < max(2, len(names)) or not all(n and n == n.lower() for n in names):
-            raise ValueError("needs two or more different names in lower case, as bored,engaged")
-        return names
+        if any(name != name.lower() for name in names):
+            raise ValueError("labels are in lower case, as bored,engaged")
+        return check_labels(names)
+
+
+class Config(Architecture):
+    """A whole training."""
+
+    augment: AugmentConfig = AugmentConfig()
+    train: TrainConfig = TrainConfig()
+    split: SplitConfig = SplitConfig()
 
     @model_validator(mode="after")
     def _weight_per_class(self) -> Self:
         weights, labels = self.train.class_weights, self.labels
-        if weights == "source" and labels != EMOTIONS:
+        if weights == "reference" and labels != EMOTIONS:
             raise ValueError(
-                "train.class_weights 'source' are for the eight emotions; take root, balanced or "
+                "train.class_weights 'reference' are for the eight emotions; use sqrt, balanced or "
                 f"none for {', '.join(labels)}"
             )
         if not isinstance(weights, str) and (len(weights) != len(labels) or min(weights) <= 0):
@@ -218,81 +197,120 @@ class Config(_Section):
         return self
 
     @model_validator(mode="after")
-    def _spectral_knows_where_the_voice_is(self) -> Self:
-        frontend = self.frontend
-        needs_mask = self.augment.spectral_p or self.augment.crop_dur or self.augment.margin_dur
-        if needs_mask and not (frontend.mask and frontend.placement == "start"):
+    def _lengths_fit(self) -> Self:
+        augment, frontend = self.augment, self.frontend
+        if not frontend.uses_mask and (
+            augment.spectral_p or augment.crop_dur or augment.padding_dur
+        ):
             raise ValueError(
-                "augment.spectral_p, crop_dur and margin_dur change how long the voice is: they "
-                "need frontend.mask true and frontend.placement start"
+                "augment.spectral_p, crop_dur and padding_dur change how long a clip is: they need "
+                "frontend.placement start; set them to 0 for center"
             )
-        if self.augment.crop_dur > frontend.win_dur:
+        if augment.crop_dur > frontend.win_dur:
             raise ValueError(
-                f"augment.crop_dur {self.augment.crop_dur} s is longer than the window of "
-                f"{frontend.win_dur} s; shorten it, or leave it 0"
+                f"augment.crop_dur {augment.crop_dur} s is longer than the window of "
+                f"{frontend.win_dur} s; shorten it, or set it to 0"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _coarse_needs_cnn(self) -> Self:
-        if self.network.kind == "resnet" and self.train.coarse_epochs:
-            raise ValueError(
-                "train.coarse_epochs is for network.kind cnn; set it to 0 for resnet, which "
-                "shrinks its pictures itself"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _floored_need_decibels(self) -> Self:
-        frontend = self.frontend
-        fits = self.network.kind == "resnet" and frontend.features in {"contrast", "pitch"}
-        if self.network.floored and not (fits and frontend.normalization == "corpus"):
-            raise ValueError(
-                "network.floored lays a floor under pictures of dB: it needs network.kind resnet, "
-                "frontend.features contrast or pitch, and frontend.normalization corpus"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _masks_fit(self) -> Self:
-        frames = 1 + self.frontend.window // self.frontend.hop_length
-        for name, most in [("freq_mask", self.frontend.n_mels), ("time_mask", frames)]:
-            if getattr(self.augment, name) >= most:
+        frames = 1 + frontend.window // frontend.hop_length
+        for name, size in [("freq_mask", frontend.n_mels), ("time_mask", frames)]:
+            if getattr(augment, name) >= size:
                 raise ValueError(
-                    f"augment.{name} {getattr(self.augment, name)} would hide the whole picture "
-                    f"of {most}; make it smaller"
+                    f"augment.{name} {getattr(augment, name)} would mask all {size} rows or "
+                    "columns of the input; make it smaller"
                 )
         return self
 
+    @property
+    def architecture(self) -> Architecture:
+        """The part that travels with the weights."""
+        return Architecture(**{key: getattr(self, key) for key in Architecture.model_fields})
 
-def load_config(source: str | Path, overrides: Iterable[str] = ()) -> Config:
-    """A configuration by name or from a YAML file, with `section.key=value` overrides.
+
+def available() -> list[str]:
+    """Return the names of the configurations that come with the package."""
+    files = (entry.name for entry in _folder().iterdir() if entry.name.endswith(".yaml"))
+    return sorted([DEFAULT, *(name.removesuffix(".yaml") for name in files)])
+
+
+def load_config(source: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Config:
+    """Load a configuration by name or from a YAML file, with `section.key=value` overrides.
 
     Raises:
-        ConfigError: there is no such configuration or file, it is not YAML, a key is unknown, a
+        ConfigError: there is no such configuration or file, it is not YAML, a key is unknown, or a
             value is out of range or contradicts another.
 
-    >>> load_config("source", ["train.lr=5e-4"]).train.lr
+    >>> load_config("reference", ["train.lr=5e-4"]).train.lr
     0.0005
     """
-    values = values_of(source)
+    values = _read(source)
     for override in overrides:
-        override_value(values, override)
+        _override(values, override)
     return make_config(values, str(source))
 
 
 def make_config(values: dict[str, Any], origin: str) -> Config:
-    """`values` checked; `origin` names their source in the error."""
+    """Check `values`; an error names `origin` as their source."""
     try:
         return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{origin}: " + "; ".join(map(_in_words, error.errors()))) from error
 
 
+def _folder() -> Any:
+    return resources.files(__package__) / "configs"
+
+
+def _read(source: str | Path) -> dict[str, Any]:
+    name = str(source)
+    if name == DEFAULT:
+        return {}
+    path = _folder() / f"{name}.yaml" if name in available() else Path(source)
+    if not path.is_file():
+        replacement = f"; {name} is now called {RENAMED[name]}" if RENAMED.get(name) else ""
+        raise ConfigError(
+            f"there is no configuration '{name}'{replacement}: name one of "
+            f"{', '.join(available())}, or a YAML file"
+        )
+    with translated(ConfigError, source):
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source} holds no sections, but {values!r}")
+    return values
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    """Put `section.key=value`, parsed as YAML, into `values`."""
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"'{override}' is not of the form section.key=value, as train.lr=5e-4")
+    section = values
+    for key in keys[:-1]:
+        section = section.setdefault(key, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"'{override}': {key} is a value, not a section")
+    with translated(ConfigError, f"'{override}'"):
+        section[keys[-1]] = _number(yaml.safe_load(text))
+
+
+def _number(value: Any) -> Any:
+    """Read `5e-4` as a number, which YAML 1.1 takes for text because it has no point."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
 def _in_words(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"] if part != "tuple[float, ...]")
     if error["type"] == "extra_forbidden":
-        return f"unknown key '{where}'"
+        if where not in RENAMED:
+            return f"unknown key '{where}'"
+        return f"'{where}' was " + (
+            f"replaced by '{RENAMED[where]}'" if RENAMED[where] else "removed; leave it out"
+        )
     message = error["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(error["input"], dict | BaseModel) else f" (got {error['input']!r})"
     return f"{where}: {message}{shown}" if where else message + shown

@@ -1,23 +1,26 @@
-"""What can go wrong, as a tree.
+"""Every error this package raises on purpose, and one table that turns foreign errors into ours.
 
     AudioEmotionError
     ├── AudioError            a recording cannot be read or used
     ├── ConfigError           a setting is unknown, out of range or contradicts another
-    ├── CorpusError           a corpus is missing, not understood or lacks what was asked of it
-    ├── DownloadError         a download failed, or what came is not what was published
-    ├── ModelError            a model file is missing or not one of this package's
+    ├── CorpusError           a corpus is missing, has an unknown layout or lacks what was asked for
+    ├── DownloadError         a download failed or does not match its published checksum
+    ├── ModelError            a model file is missing, damaged or of another format
     ├── OutputError           an output exists already or cannot be written
-    ├── StoppedError          Ctrl-C; what was whole is kept
-    └── TrainingError         a run folder cannot be started, resumed or exported
+    ├── StoppedError          Ctrl-C was pressed; finished work is kept
+    └── TrainingError         a run cannot be started, resumed or exported
 
-Messages say what is wrong, the value, and the way out.  Errors of other libraries are chained.
+Each message names the file or value and says what to do.  Errors of other libraries are chained.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class AudioEmotionError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base class of every error that this package raises on purpose."""
 
 
 class AudioError(AudioEmotionError):
@@ -29,15 +32,15 @@ class ConfigError(AudioEmotionError):
 
 
 class CorpusError(AudioEmotionError):
-    """A corpus is missing, not understood or lacks what was asked of it."""
+    """A corpus is missing, has an unknown layout or lacks what was asked for."""
 
 
 class DownloadError(AudioEmotionError):
-    """A download failed, or what came is not what was published."""
+    """A download failed or does not match its published checksum."""
 
 
 class ModelError(AudioEmotionError):
-    """A model file is missing or not one of this package's."""
+    """A model file is missing, damaged or of another format."""
 
 
 class OutputError(AudioEmotionError):
@@ -45,8 +48,60 @@ class OutputError(AudioEmotionError):
 
 
 class StoppedError(AudioEmotionError):
-    """Ctrl-C; what was whole is kept."""
+    """Ctrl-C was pressed; finished work is kept."""
 
 
 class TrainingError(AudioEmotionError):
-    """A run folder cannot be started, resumed or exported."""
+    """A run cannot be started, resumed or exported."""
+
+
+# Foreign errors by qualified name, so that naming one imports nothing; a name that ends in a dot
+# stands for every error of that package.  The first entry along an error's ancestry wins.
+FOREIGN = {
+    "builtins.FileNotFoundError": "does not exist",
+    "builtins.IsADirectoryError": "is a directory; name a file in it",
+    "builtins.PermissionError": "cannot be opened: permission denied",
+    "builtins.UnicodeError": "is not UTF-8 text",
+    "zipfile.BadZipFile": "is not a readable zip archive",
+    "zlib.error": "is damaged",
+    "json.decoder.JSONDecodeError": "is not JSON",
+    "_csv.Error": "is not CSV",
+    "yaml.": "is not YAML",
+    "soundfile.": "is truncated or damaged",
+    "av.": "is truncated or damaged",
+    "onnxruntime.": "is not a readable ONNX model",
+    "safetensors_rust.": "is not a readable safetensors file",
+    "safetensors.": "is not a readable safetensors file",
+    "builtins.OSError": "cannot be read or written",
+    "builtins.EOFError": "ends too early",
+}
+
+
+@contextmanager
+def translated(to: type[AudioEmotionError], name: object) -> Iterator[None]:
+    """Raise any error of `FOREIGN` inside the block as `to`, with `name` and what is wrong.
+
+    >>> with translated(AudioError, "clip.wav"):
+    ...     open("/no/such/file")
+    Traceback (most recent call last):
+    audio_emotion.errors.AudioError: clip.wav does not exist
+    """
+    try:
+        yield
+    except Exception as error:
+        words = _in_words(error)
+        if isinstance(error, AudioEmotionError) or words is None:
+            raise
+        raise to(f"{name} {words}") from error
+
+
+def _in_words(error: Exception) -> str | None:
+    for ancestor in type(error).__mro__:
+        name = f"{ancestor.__module__}.{ancestor.__qualname__}"
+        package = f"{ancestor.__module__.partition('.')[0]}."
+        words = FOREIGN.get(name) or FOREIGN.get(package)
+        if words:
+            plain = name.startswith("builtins.") and name != "builtins.OSError"
+            detail = getattr(error, "strerror", None) or str(error).strip()
+            return words if plain or not detail else f"{words}: {detail.splitlines()[0]}"
+    return None

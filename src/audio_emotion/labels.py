@@ -1,14 +1,17 @@
-"""The eight emotions, their order, what other corpora call them, and labels of one's own."""
+"""The eight emotions, their order and aliases, and label sets of one's own."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+LABEL = re.compile(r"[^\W_](?:[\w .+/-]{0,38}[^\W_])?")  # safe in every format
+
 
 class Emotion(IntEnum):
-    """An emotion; its value is the class index in every array of the package.
+    """An emotion; its value is its class index in every array of the package.
 
     >>> Emotion.SAD.value, Emotion.SAD.label
     (3, 'sad')
@@ -25,7 +28,7 @@ class Emotion(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name in lower case, as written in files and shown to people."""
+        """The lower-case name, as written in files and shown to people."""
         return self.name.lower()
 
 
@@ -48,18 +51,18 @@ ALIASES = {  # what people and other corpora write, in lower case
 
 
 def parse_emotion(text: str) -> Emotion | None:
-    """The emotion that `text` names, by our name or an alias of it; None for anything else.
+    """Return the emotion that `text` names, directly or by an alias, or None.
 
-    >>> parse_emotion("Fear")
-    <Emotion.FEARFUL: 5>
+    >>> parse_emotion("Fear"), parse_emotion("neu"), parse_emotion("boredom")
+    (<Emotion.FEARFUL: 5>, <Emotion.NEUTRAL: 0>, None)
     """
     name = text.strip().lower()
-    return ALIASES.get(name) or next((e for e in Emotion if e.label == name), None)
+    return {**{emotion.label: emotion for emotion in Emotion}, **ALIASES}.get(name)
 
 
 @dataclass(frozen=True)
 class Label:
-    """A label of a set that is not the eight emotions; its value is the class index.
+    """A label of a set other than the eight emotions; its value is the class index.
 
     >>> int(Label("bored", 1))
     1
@@ -73,7 +76,7 @@ class Label:
 
 
 def parse_label(text: str, labels: Sequence[str] = EMOTIONS) -> Emotion | Label | None:
-    """The label of a set that `text` names, an emotion by an alias, too; None for anything else.
+    """Return the member of `labels` that `text` names, or None; emotions may use an alias.
 
     >>> parse_label("anger", ("bored", "angry"))
     Label(label='angry', value=1)
@@ -85,3 +88,20 @@ def parse_label(text: str, labels: Sequence[str] = EMOTIONS) -> Emotion | Label 
     if name not in labels and emotion is not None:
         name = emotion.label
     return Label(name, list(labels).index(name)) if name in labels else None
+
+
+def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return `labels` if they can name classes in every format.
+
+    Raises:
+        ValueError: there are fewer than two, one occurs twice, or one is longer than 40 characters
+            or holds anything but letters, digits, spaces and `_ . + / -`.
+    """
+    for label in labels:
+        if not LABEL.fullmatch(label) or "--" in label:
+            raise ValueError(
+                f"the label {label!r} is not 1 to 40 letters, digits, spaces, and _ . + / - between"
+            )
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise ValueError("needs two or more different labels")
+    return tuple(labels)

@@ -1,1 +1,3 @@
-"""The command `audio-emotion`: one file a subcommand, each a thin layer over one library call."""
+"""The command `audio-emotion`: a file for each subcommand, which reads its input, calls the library
+and hands the result to a format.
+"""

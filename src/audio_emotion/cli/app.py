@@ -1,7 +1,9 @@
-"""The commands put together, and their errors put into words."""
+"""All commands in one application, and their errors in words."""
 
 from __future__ import annotations
 
+import inspect
+import io
 import sys
 import warnings
 
@@ -16,6 +18,7 @@ from .evaluate import evaluate
 from .explain import explain
 from .export import export
 from .listen import listen
+from .options import say
 from .predict import predict
 from .timeline import timeline
 from .train import train
@@ -28,10 +31,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-USING = (predict, timeline, listen, explain, evaluate)
-MAKING = (train, crossval, tune, export, data, download)
-for command in (*USING, *MAKING):
-    app.command()(command)
+USE = (predict, timeline, listen, explain, evaluate)
+MAKE = (train, crossval, tune, export, data, download)
+for command in (*USE, *MAKE):
+    description, title, examples = inspect.cleandoc(command.__doc__ or "").partition("Examples:")
+    app.command(help=description, epilog=title + examples)(command)
+
+EXTRA_TRAIN = {  # top-level modules that the extra installs
+    *("captum", "lightning", "matplotlib", "onnx", "onnxscript", "optuna", "python_stretch"),
+    *("safetensors", "tensorboard", "torch", "torchmetrics"),
+}
 
 
 def _version(wanted: bool) -> None:
@@ -43,34 +52,34 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version."
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Entry point: an expected error is one line on stderr and exit code 2; Ctrl-C is 130."""
+    """Run the command; an expected error is one line on stderr and exit code 2.
+
+    Typer itself turns Ctrl-C into exit code 130, and is quiet if a reader such as `head` goes away.
+    """
     warnings.formatwarning = lambda message, *_, **__: f"audio-emotion: warning: {message}\n"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # file names may hold what a terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except StoppedError as error:
-        typer.echo(f"audio-emotion: stopped; {error}", err=True)
+        say(f"stopped; {error}")
         sys.exit(130)
     except AudioEmotionError as error:
-        typer.echo(f"audio-emotion: {error}", err=True)
+        say(str(error))
         sys.exit(2)
     except ModuleNotFoundError as error:
-        if error.name not in {"torch", "lightning", "matplotlib"}:
+        if (error.name or "").partition(".")[0] not in EXTRA_TRAIN:
             raise
-        typer.echo(
-            f"audio-emotion: this needs {error.name}; install it with\n"
-            "    pip install 'audio-emotion-classifier[train]'",
-            err=True,
+        say(
+            f"this needs {error.name}; install it with\n"
+            "    pip install 'audio-emotion-classifier[train]'"
         )
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # `audio-emotion predict … | head` is no error

@@ -1,89 +1,72 @@
-"""`audio-emotion crossval`: a protocol's every fold trained and judged, one report."""
+"""`audio-emotion crossval`: every fold of a protocol trained and evaluated, in one report."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..config import load_config
-from ..corpora import load_corpora
-from ..evaluation import crossval as summary
+from ..config import DEFAULT, load_config
+from ..evaluation.folds import as_text, summarize
 from ..evaluation.protocols import NAMES, REPEATS, build
-from ..evaluation.report import write_report
 from ..evaluation.robustness import as_markdown, compare
 from ..files import write_text
-from .options import Accelerator, ConfigName, Corpora, Overrides
+from ..formats.report import write_report
+from .options import Accelerator, ConfigName, Corpora, Overrides, one_device, read_corpora, say
 
 
 def crossval(
     data: Corpora,
-    out: Annotated[Path, typer.Option(help="Folder of the folds and the report.")],
+    out: Annotated[Path, typer.Option(help="Folder for the folds and the reports.")],
     protocol: Annotated[str, typer.Option(help=f"One of {', '.join(NAMES)}.")] = "random",
-    config: ConfigName = "source",
+    config: ConfigName = DEFAULT,
     set_: Overrides = [],  # noqa: B006  typer wants the default itself
     folds: Annotated[
-        str, typer.Option(help="Only these, such as 1,3; those done before are kept.")
+        str, typer.Option(help="Train only these folds, such as 1,3; finished ones are kept.")
     ] = "",
-    init: Annotated[
-        list[Path],
-        typer.Option(
-            help="Another cross-validation's folder: each fold goes on from its weights; given "
-            "again, from the mean of them all."
-        ),
-    ] = [],  # noqa: B006  typer wants the default itself
     seed: Annotated[int, typer.Option(help="Of the protocol random.", min=0)] = 0,
     repeats: Annotated[int, typer.Option(help="Of the protocol random.", min=1)] = REPEATS,
     robustness: Annotated[
         bool,
-        typer.Option("--robustness", help="Also hear the test clips by telephone, in noise, …."),
+        typer.Option("--robustness", help="Also evaluate corrupted test clips."),
     ] = False,
-    jobs: Annotated[int, typer.Option(help="Folds trained at once.", min=1)] = 1,
+    jobs: Annotated[int, typer.Option(help="Folds trained at the same time.", min=1)] = 1,
     accelerator: Accelerator = "auto",
 ) -> None:
-    """Train and judge every fold of a protocol; write mean, deviation and interval over folds.
+    """Train and evaluate every fold of a protocol; report mean, deviation and interval over folds.
 
-    After a kill the same command goes on where it stopped. Figures on voices that were heard and
-    figures on voices that were not are different protocols, and never in one table.
+    After a kill the same command continues. Scores on known speakers and on unseen speakers come
+    from different protocols and never share a table.
 
     Examples:
 
-      audio-emotion crossval --protocol actors --config voice --data RAVDESS --out runs/actors
+      audio-emotion crossval --protocol actors --data RAVDESS --out runs/actors
 
-      audio-emotion crossval --protocol actors --config voice --data RAVDESS --data CREMA-D
+      audio-emotion crossval --protocol actors --data RAVDESS --data CREMA-D
       --out runs/joint --jobs 2
-
-      audio-emotion crossval --protocol actors --config voice --data RAVDESS --data CREMA-D
-      --out runs/longer --init runs/joint
 
       audio-emotion crossval --protocol grouped-5 --data MINE --out runs/mine
     """
     settings = load_config(config, set_)
-    corpus = load_corpora(data, settings.labels)
+    corpus = read_corpora(data, settings.labels)
     planned = build(protocol, corpus, seed=seed, repeats=repeats)
-    from ..lab import crossval as running
+    from ..training.crossval import crossval as train_folds
 
-    rows = running.crossval(
+    rows = train_folds(
         corpus,
         planned,
         settings,
         out,
         folds=[name for name in folds.split(",") if name],
-        init=init,
         jobs=jobs,
-        trainer_options={
-            "accelerator": accelerator,
-            "devices": 1,
-            "enable_progress_bar": sys.stderr.isatty() and jobs == 1,
-        },
+        trainer_options=one_device(accelerator, bar=jobs == 1),
     )
-    results = summary.summarize(rows, corpus, planned, settings)
+    results = summarize(rows, corpus, planned, settings.labels, settings.name)
     for name, result in results.items():
         write_report(result, out / f"report-{name}", force=True)
-    typer.echo(summary.as_text(results))
+    typer.echo(as_text(results))
     if robustness:
-        found = compare(corpus, planned, out, rows, step=lambda text: typer.echo(text, err=True))
-        write_text(out / "robustness.md", as_markdown(found))
-        typer.echo(as_markdown(found), nl=False)
+        table = as_markdown(compare(corpus, planned, out, rows, step=say))
+        write_text(out / "robustness.md", table)
+        typer.echo(table, nl=False)

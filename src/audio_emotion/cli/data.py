@@ -8,26 +8,25 @@ from typing import Annotated
 
 import typer
 
-from ..corpora import load_corpus
-from ..corpora.describe import as_text, describe
+from ..datasets.summary import as_text, summarize
 from ..labels import EMOTIONS
+from .options import read_corpora
 
 
 def data(
     path: Annotated[Path, typer.Argument(help="A folder, a zip archive or a CSV manifest.")],
     labels: Annotated[
-        str,
-        typer.Option(help="Where they are not the eight emotions, as bored,engaged."),
+        str, typer.Option(help="Labels other than the eight emotions, such as bored,engaged.")
     ] = ",".join(EMOTIONS),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Describe a corpus: classes, speakers, channels, durations, duplicates, unreadable files.
+    """Summarise a corpus: labels, speakers, channels, durations, duplicates, unreadable files.
 
-    Example:
+    Examples:
 
       audio-emotion data RAVDESS
 
-      audio-emotion data MINE --labels bored,engaged
+      audio-emotion data MINE --labels bored,engaged --json
     """
-    facts = describe(load_corpus(path, labels.split(",")))
+    facts = summarize(read_corpora([path], labels.split(",")))
     typer.echo(json_.dumps(facts, indent=2) if json else as_text(facts))

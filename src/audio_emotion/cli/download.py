@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 
-class Published(str, Enum):
-    """Corpora that can be fetched."""
-
-    ravdess = "ravdess"
-
-
 def download(
-    corpus: Annotated[Published, typer.Argument(help="Which corpus.")],
-    out: Annotated[Path, typer.Option(help="Folder to unpack into.")] = Path("RAVDESS"),
+    corpus: Annotated[Literal["ravdess"], typer.Argument(help="Which corpus.")],
+    out: Annotated[Path, typer.Option(help="Folder to unpack to.")] = Path("RAVDESS"),
 ) -> None:
-    """Fetch a corpus, verify it against the published checksums, and unpack it.
+    """Download a corpus, verify it against the published checksums, and unpack it.
 
-    An interrupted download goes on where it stopped; nothing unverified is unpacked.
+    An interrupted download resumes where it stopped; nothing is unpacked before it is verified.
 
-    Example:
+    Examples:
 
-      audio-emotion download ravdess --out RAVDESS
+      audio-emotion download ravdess
+
+      audio-emotion download ravdess --out corpora/RAVDESS
     """
-    from ..corpora.download import download_ravdess
+    from ..datasets.download import download_ravdess
 
     folder = download_ravdess(out)
     typer.echo(f"{folder}\nnext: audio-emotion data {folder}")

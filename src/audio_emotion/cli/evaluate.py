@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..classifier import Classifier
-from ..corpora import Clip, load_corpora
-from ..evaluation.conditions import CONDITIONS
-from ..evaluation.evaluate import evaluate as judge
-from ..evaluation.report import as_markdown, write_report
+from ..evaluation.corruptions import CORRUPTIONS
+from ..evaluation.evaluate import CHOICES
+from ..evaluation.evaluate import evaluate as evaluate_model
 from ..files import refuse_overwrite
+from ..formats.report import as_markdown, write_report
+from ..inference.classifier import Classifier
+from .options import read_corpora, with_progress
 
 
 def evaluate(
@@ -23,14 +22,14 @@ def evaluate(
         list[Path], typer.Argument(help="Corpora: folders, zip archives or CSV manifests.")
     ],
     split: Annotated[
-        str, typer.Option(help="train, val or test of the model's own split, or all.")
+        str, typer.Option(help=f"One of {', '.join(CHOICES)}; of the split in training.")
     ] = "all",
     shared: Annotated[
         bool,
-        typer.Option("--shared-labels", help="Answer only among the labels that the corpus has."),
+        typer.Option("--shared-labels", help="Predict only among the labels of the corpus."),
     ] = False,
-    condition: Annotated[
-        str | None, typer.Option(help=f"Hear each clip under one of {', '.join(CONDITIONS)}.")
+    corruption: Annotated[
+        str | None, typer.Option(help=f"Corrupt each clip by one of {', '.join(CORRUPTIONS)}.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html, report.md and report.json.")
@@ -39,30 +38,32 @@ def evaluate(
 ) -> None:
     """Score a model on a corpus, by the path that users take.
 
-    Accuracy, macro F1, UAR with bootstrap intervals, each emotion, the confusion matrix,
-    calibration, groups of speakers, the most confident mistakes, and published figures where the
-    protocol is the same.
+    The report has accuracy, macro F1 and UAR with bootstrap intervals, scores of each emotion, the
+    confusion matrix, calibration, groups of speakers, the most confident mistakes, and published
+    scores of the same protocol.
 
-    Example:
+    Examples:
 
       audio-emotion evaluate model.onnx RAVDESS --split test --out report
 
       audio-emotion evaluate model.onnx CREMA-D --shared-labels
+
+      audio-emotion evaluate model.onnx RAVDESS --split test --corruption telephone
     """
     if out:
         refuse_overwrite(out, force)
     classifier = Classifier(model)
-    corpus = load_corpora(data, classifier.labels)
-    result = judge(classifier, corpus, split, _progress, shared=shared, under=condition)
+    corpus = read_corpora(data, classifier.labels)
+    result = evaluate_model(
+        classifier,
+        corpus,
+        split,
+        lambda clips: with_progress(clips, "predicting"),
+        shared=shared,
+        corruption=corruption,
+    )
     if out:
         write_report(result, out, force)
     typer.echo(as_markdown(result), nl=False)
     if out:
         typer.echo(f"\n{out / 'report.html'}")
-
-
-def _progress(clips: Sequence[Clip]) -> Iterable[Clip]:
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(clips, "listening", console=Console(stderr=True), disable=not sys.stderr.isatty())

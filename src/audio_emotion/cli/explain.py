@@ -1,46 +1,38 @@
-"""`audio-emotion explain`: which part of a recording spoke for the answer."""
+"""`audio-emotion explain`: which part of a recording supports the prediction."""
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from ..audio import read_audio
-from ..classifier import Classifier
 from ..errors import ConfigError
-from ..explain import explain as explaining
 from ..files import refuse_overwrite
+from ..inference.classifier import Classifier
+from ..inference.explain import explain as explain_by_occlusion
 from .options import Force, Model, Plot
-
-
-class Method(str, Enum):
-    """How evidence is found."""
-
-    occlusion = "occlusion"
-    gradients = "gradients"
 
 
 def explain(
     source: Annotated[Path, typer.Argument(help="A recording.")],
     model: Model = None,
     method: Annotated[
-        Method,
+        Literal["occlusion", "gradients"],
         typer.Option(help="Silence each region in turn, or follow gradients (extra train)."),
-    ] = Method.occlusion,
+    ] = "occlusion",
     run: Annotated[
         Path | None,
-        typer.Option(help="For gradients: the training that --model was exported from."),
+        typer.Option(help="For gradients: the run or safetensors file that --model comes from."),
     ] = None,
     plot: Plot = None,
     force: Force = False,
 ) -> None:
-    """Say which seconds and frequencies spoke for the emotion.
+    """Find which seconds and frequencies support the predicted emotion.
 
-    Each region is silenced in turn; what the answer's probability loses is what it was worth. By
-    gradients the regions are finer: each frame of each mel band.
+    Occlusion silences each region in turn and measures how much probability the emotion loses.
+    Gradients resolve single frames and mel bands.
 
     Examples:
 
@@ -49,22 +41,24 @@ def explain(
       audio-emotion explain clip.wav --plot why.png
 
       audio-emotion explain clip.wav --method gradients --plot why.png
+
+      audio-emotion explain clip.wav --model mine.onnx --method gradients --run runs/mine
     """
-    if run and method is Method.occlusion:
+    if run and method == "occlusion":
         raise ConfigError("--run is for --method gradients; occlusion needs the model file only")
     if plot:
         refuse_overwrite(plot, force)
     signal, sampling_rate = read_audio(source)
     classifier = Classifier(model)
-    if method is Method.gradients:
-        from ..lab.attribution import attribute
+    if method == "gradients":
+        from ..training.explanation.gradients import attribute
 
         found = attribute(signal, sampling_rate, classifier, run)
     else:
-        found = explaining(signal, sampling_rate, classifier)
+        found = explain_by_occlusion(signal, sampling_rate, classifier)
     typer.echo(found.sentence())
     if plot:
-        from ..lab.plots import draw_explanation
+        from ..training.explanation.plot import draw_explanation
 
         draw_explanation(signal, sampling_rate, found, classifier, plot)
         typer.echo(plot)

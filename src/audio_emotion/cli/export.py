@@ -1,42 +1,33 @@
-"""`audio-emotion export`: a run folder in, one model file out."""
+"""`audio-emotion export`: a trained model in, one model file out."""
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from ..corpora import load_corpora
 from ..files import refuse_overwrite
-from .options import Force
-
-
-class Precision(str, Enum):
-    """How weights are stored."""
-
-    fp16 = "fp16"
-    fp32 = "fp32"
-    int8 = "int8"
+from .options import Force, read_corpora
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a training.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a training, or a safetensors file.")],
     out: Annotated[Path, typer.Option(help="Model file to write.")] = Path("model.onnx"),
     precision: Annotated[
-        Precision, typer.Option(help="fp16 halves the file; int8 also computes in integers.")
-    ] = Precision.fp16,
+        Literal["fp16", "fp32", "int8"],
+        typer.Option(help="fp16 halves the file; int8 also computes in integers."),
+    ] = "fp16",
     data: Annotated[
         list[Path],
-        typer.Option(help="For int8: the corpora trained on, whose clips show the ranges."),
+        typer.Option(help="For int8: the training corpora, whose clips give the value ranges."),
     ] = [],  # noqa: B006  typer wants the default itself
     force: Force = False,
 ) -> None:
-    """Write the best weights of a training as one ONNX model.
+    """Write a trained model as one ONNX file.
 
-    Waveform in, probabilities out: the front end is inside, everything else in the metadata. Where
-    --out ends in .safetensors, write the weights alone, for train --init.
+    The file maps a waveform to probabilities: the front end is part of it, and its metadata
+    describe it. An --out that ends in .safetensors gets the weights for train --init instead.
 
     Examples:
 
@@ -47,13 +38,15 @@ def export(
       audio-emotion export runs/first --out weights.safetensors
     """
     refuse_overwrite(out, force)
-    from ..lab import export as exporting
-    from ..lab.run import stored_config
+    from ..training import export as exports
+    from ..training.checkpoints import SUFFIX
+    from ..training.model import find_model
 
-    if out.suffix == exporting.ENDING:
-        exporting.export_weights(run, out)
-        typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, to start other trainings from")
-        return
-    corpus = load_corpora(data, stored_config(run).labels) if data else None
-    exporting.export(run, out, precision.value, corpus)
-    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {precision.value} weights")
+    if out.suffix == SUFFIX:
+        exports.export_weights(run, out)
+        contents = "weights for train --init"
+    else:
+        corpus = read_corpora(data, find_model(run).architecture.labels) if data else None
+        exports.export(run, out, precision, corpus)
+        contents = f"{precision} weights"
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {contents}")

@@ -1,4 +1,4 @@
-"""`audio-emotion listen`: the microphone's timeline, while it is made."""
+"""`audio-emotion listen`: the timeline of the microphone, live."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ import numpy as np
 import typer
 
 from ..audio import Signal
-from ..classifier import Classifier
 from ..errors import AudioError
 from ..files import refuse_overwrite, write_text
-from ..segmenter import EmotionSegment
-from ..timeline import Timeline
-from ..timeline_stream import TimelineStream
-from ..timeline_writers import clock, get_writer
+from ..formats.timelines import get_writer
+from ..formats.writers import clock
+from ..inference.classifier import Classifier
+from ..timeline.recording import Timeline
+from ..timeline.segmenter import Segment
+from ..timeline.stream import TimelineStream
 from .options import Force, Model
 
-BLOCK_DUR = 0.1  # s that the device hands over at a time
+BLOCK_DUR = 0.1  # s that the device delivers at a time
 BAR = 20  # characters
+CLEAR = "\r\x1b[K"  # the current line of a terminal
 
 
 @dataclass
 class Microphone:
-    """Blocks from a sound device, and what was lost or is late."""
+    """Blocks from a sound device, and how far behind their processing is."""
 
     sampling_rate: int
     blocks: queue.Queue[Signal]
@@ -35,19 +37,19 @@ class Microphone:
 
     @property
     def late(self) -> float:
-        """Seconds captured that nobody has heard yet."""
+        """Seconds captured but not yet processed."""
         return self.blocks.qsize() * BLOCK_DUR
 
 
 def listen(
     model: Model = None,
     save: Annotated[
-        Path | None, typer.Option(help="Write the timeline here at the end; as timeline --out.")
+        Path | None, typer.Option(help="Write the timeline at the end; the suffix is its format.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Part of the device's name.")] = None,
     force: Force = False,
 ) -> None:
-    """Listen to the microphone until Ctrl-C; needs the extra live.
+    """Predict emotions from the microphone until Ctrl-C; needs the extra live.
 
     Examples:
 
@@ -55,23 +57,23 @@ def listen(
 
       audio-emotion listen --save talk.srt
     """
+    writer = get_writer(None, save, recorded=False)
     if save:
         refuse_overwrite(save, force)
-        get_writer(None, save)
     stream = TimelineStream(Classifier(model))
     found = follow(stream, open_microphone(device), _show)
     if save:
-        write_text(save, get_writer(None, save).text(found))
+        write_text(save, writer(found, b""))
         typer.echo(save)
 
 
 def follow(
     stream: TimelineStream,
     microphone: Iterator[tuple[Microphone, Signal]],
-    show: Callable[[TimelineStream, Microphone, list[EmotionSegment]], None],
+    show: Callable[[TimelineStream, Microphone, list[Segment]], None],
 ) -> Timeline:
-    """The timeline of blocks until they end, or Ctrl-C ends them; each new segment is shown."""
-    segments: list[EmotionSegment] = []
+    """Return the timeline of blocks until they or Ctrl-C end; `show` gets each block's segments."""
+    segments: list[Segment] = []
     try:
         for source, block in microphone:
             new = stream.push(block, source.sampling_rate)
@@ -87,7 +89,7 @@ def follow(
 
 
 def open_microphone(device: str | None) -> Iterator[tuple[Microphone, Signal]]:
-    """Blocks of a sound device as they come.
+    """Yield blocks of a sound device as they arrive.
 
     Raises:
         AudioError: sounddevice or a sound device is missing, or the device does not open.
@@ -122,21 +124,21 @@ def _sounddevice() -> Any:
             "listening needs sounddevice; install it with pip install "
             "'audio-emotion-classifier[live]'"
         ) from error
-    except OSError as error:  # the library is there, what it stands on is not
+    except OSError as error:  # the package is there, PortAudio is not
         raise AudioError(
             f"sounddevice does not load ({error}); install PortAudio, libportaudio2 on Debian"
         ) from error
     return sounddevice
 
 
-def _show(stream: TimelineStream, source: Microphone, new: list[EmotionSegment]) -> None:
-    """Finished segments, a line each; under them a line about now, written over again."""
+def _show(stream: TimelineStream, source: Microphone, new: list[Segment]) -> None:
+    """Print finished segments, a line each, above a line about now that is overwritten."""
     for segment in new:
         times = f"{clock(segment.start)}  {clock(segment.end)}"
-        typer.echo(f"\r\x1b[K{times}  {segment.label}  {segment.confidence:.0%}")
+        typer.echo(f"{CLEAR}{times}  {segment.label}  {segment.confidence:.0%}")
     text = f"{clock(stream.duration)}  {source.late:.1f} s late, {source.lost} blocks lost  "
     row = stream.axis.latest()
     if row is not None:
         best = int(row.argmax())
         text += f"{stream.classifier.labels[best]:<10} {'█' * round(BAR * float(row[best]))}"
-    typer.echo(f"\r\x1b[K{text}", nl=False)
+    typer.echo(CLEAR + text, nl=False)

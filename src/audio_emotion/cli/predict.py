@@ -1,20 +1,26 @@
-"""`audio-emotion predict`: recordings in, a table out."""
+"""`audio-emotion predict`: recordings in, a label for each out."""
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
-from ..audio import MAX_DUR
-from ..classifier import Classifier
-from ..files import refuse_overwrite, write_text
-from ..records import Row, expand, predict_row
-from ..writers import CsvWriter, JsonWriter, TableWriter, Writer
-from .options import Force, Model
+from ..audio import MAX_DUR, Source, expand
+from ..errors import StoppedError
+from ..files import atomic_path, refuse_overwrite
+from ..formats.predictions import FORMATS, PredictionWriter, TableWriter, get_writer
+from ..inference.classifier import Classifier
+from ..inference.result import FileResult, predict_file
+from .options import Force, Model, with_progress
+
+STDIN = "-"
+MANY = 20  # recordings from which a progress bar is shown
 
 
 def predict(
@@ -22,71 +28,121 @@ def predict(
         list[str], typer.Argument(help="Files, folders, patterns, or - for standard input.")
     ],
     model: Model = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
+    format_: Annotated[
+        str | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write to this file; its suffix chooses the format if none is named."),
+    ] = None,
     force: Force = False,
     max_dur: Annotated[
         float, typer.Option(help="Seconds of each recording to read at most.", min=0.1)
     ] = MAX_DUR,
 ) -> None:
-    """Name the emotion in each recording.
+    """Predict the emotion of each recording.
 
-    A recording that cannot be read gets a row that says why; the exit code is then 1, after all
-    others are done.
+    Results are written as they come. A recording that cannot be read gets a row that says why, and
+    the exit code is then 1. Ctrl-C keeps the finished rows.
 
     Examples:
 
       audio-emotion predict clip.wav
 
-      audio-emotion predict recordings/ --csv --out emotions.csv
+      audio-emotion predict recordings/ --out emotions.csv
+
+      audio-emotion predict "recordings/*.flac" --format jsonl
 
       ffmpeg -i talk.mkv -f wav - | audio-emotion predict - --json
     """
-    if json and csv:
-        raise typer.BadParameter("choose one of --json and --csv")
+    make_writer = get_writer(_named(format_, json, csv), out)
     if out:
         refuse_overwrite(out, force)
     classifier = Classifier(model)
-    rows = [_row(classifier, source, max_dur) for source in _progress(_named(sources))]
-    writer = _writer(json, csv, to_terminal=out is None and sys.stdout.isatty())
-    text = writer.text(rows)
-    if out:
-        write_text(out, text)
-    else:
-        typer.echo(text, nl=False)
-    if any(row.error for row in rows):
+    recordings = list(_expanded(sources))
+    with _opened(out) as stream:
+        writer = make_writer(stream, classifier.labels)
+        rows_appear = stream.isatty() and not isinstance(writer, TableWriter)
+        hidden = rows_appear or len(recordings) < MANY
+        done, failed = _write(writer, _results(classifier, recordings, max_dur, hidden))
+    if done < len(recordings):
+        raise StoppedError(f"{done} of {len(recordings)} recordings are in {out or 'the output'}")
+    if failed:
         raise typer.Exit(1)
 
 
-def _named(sources: list[str]) -> list[str | Path]:
-    named: list[str | Path] = []
+def _write(writer: PredictionWriter, results: Iterable[FileResult]) -> tuple[int, int]:
+    """Write results until they end or Ctrl-C is pressed; return how many, and how many failed."""
+    done = failed = 0
+    writer.begin()
+    try:
+        for result in results:
+            writer.write(result)
+            done += 1
+            failed += result.error is not None
+    except KeyboardInterrupt:
+        pass
+    writer.end()
+    return done, failed
+
+
+def _results(
+    classifier: Classifier, recordings: Sequence[str | Path], max_dur: float, hidden: bool
+) -> Iterator[FileResult]:
+    for source in with_progress(recordings, "predicting", hidden=hidden):
+        content: Source = sys.stdin.buffer.read() if source == STDIN else source
+        with _interrupts_deferred():
+            result = predict_file(classifier, content, max_dur=max_dur, name=str(source))
+        yield result
+
+
+@contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Raise a Ctrl-C of the block at its end; a second one takes effect at once.
+
+    Inside a callback of libsndfile the exception would be lost, and the recording seem truncated.
+    """
+    pressed = False
+
+    def defer(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # somebody else handles or ignores it
+        return
+    signal.signal(signal.SIGINT, defer)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def _named(format_: str | None, json: bool, csv: bool) -> str | None:
+    named = [format_] * bool(format_) + ["json"] * json + ["csv"] * csv
+    if len(named) > 1:
+        raise typer.BadParameter("choose one of --format, --json and --csv")
+    return named[0] if named else None
+
+
+def _expanded(sources: Sequence[str]) -> Iterator[str | Path]:
     for source in sources:
-        named += [source] if source == "-" else expand([source])
-    return named
+        yield from [source] if source == STDIN else expand([source])
 
 
-def _row(classifier: Classifier, source: str | Path, max_dur: float) -> Row:
-    if source != "-":
-        return predict_row(classifier, source, max_dur=max_dur)
-    row = predict_row(classifier, sys.stdin.buffer.read(), max_dur=max_dur)
-    return Row("-", row.prediction, row.error)
-
-
-def _progress(sources: list[str | Path]) -> Iterable[str | Path]:
-    """A bar for long lists, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import track
-
-    hidden = len(sources) < 20 or not sys.stderr.isatty()
-    return track(sources, "listening", console=Console(stderr=True), disable=hidden)
-
-
-def _writer(json: bool, csv: bool, to_terminal: bool) -> Writer:
-    if json:
-        return JsonWriter()
-    if csv:
-        return CsvWriter()
-    from rich.console import Console
-
-    return TableWriter(Console().width if to_terminal else None, color=to_terminal)
+@contextmanager
+def _opened(out: Path | None) -> Iterator[TextIO]:
+    """Yield standard output, or a file that appears as `out` once it is complete."""
+    if out is None:
+        yield sys.stdout
+        return
+    with (
+        atomic_path(out) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
+    ):
+        yield stream

@@ -3,71 +3,65 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..classifier import Classifier
 from ..files import refuse_overwrite, write_text
-from ..segmenter import TimelineSettings
-from ..timeline import timelines_of_file
-from ..timeline_page import page
-from ..timeline_writers import WRITERS, TableWriter, clock, get_writer
-from .options import Force, Model, Plot
+from ..formats.plot import draw_timeline
+from ..formats.timelines import FORMATS, get_writer
+from ..formats.writers import clock
+from ..inference.classifier import Classifier
+from ..timeline.recording import Timeline, timelines_of_file
+from ..timeline.settings import TimelineSettings
+from .options import Force, Model, Plot, say
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
+    from rich.progress import Progress
 
 DEFAULTS = TimelineSettings()
-PAGES = {".html", ".htm"}
-CLIPPED = 1e-3  # share of samples at full scale from which it is said
-
-
-class Channels(str, Enum):
-    """What becomes of a recording's channels."""
-
-    mix = "mix"
-    separate = "separate"
+CLIPPED = 1e-3  # share of samples at full scale that deserves a warning
 
 
 def timeline(
-    source: Annotated[Path, typer.Argument(help="A recording, however long.")],
+    source: Annotated[Path, typer.Argument(help="A recording of any length.")],
     model: Model = None,
     format_: Annotated[
-        str | None, typer.Option("--format", help=f"One of {', '.join(WRITERS)}.")
+        str | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write to this file instead; its ending tells the format.")
+        Path | None,
+        typer.Option(help="Write to this file; its suffix chooses the format if none is named."),
     ] = None,
     plot: Plot = None,
     channels: Annotated[
-        Channels, typer.Option(help="Mix them, or a timeline of each, as of a stereo phone call.")
-    ] = Channels.mix,
+        Literal["mix", "separate"],
+        typer.Option(help="Mix them, or write a timeline for each, as for phone calls."),
+    ] = "mix",
     win_dur: Annotated[
-        float, typer.Option(help="Seconds heard at a look, at most the model's.", min=0.1)
+        float, typer.Option(help="Seconds predicted at once, at most the model's.", min=0.1)
     ] = DEFAULTS.win_dur,
     hop_dur: Annotated[
-        float, typer.Option(help="Seconds between two looks.", min=0.05)
+        float, typer.Option(help="Seconds between two predictions.", min=0.05)
     ] = DEFAULTS.hop_dur,
     min_dur: Annotated[
-        float, typer.Option(help="Seconds that another emotion must last to be told.", min=0.05)
+        float, typer.Option(help="Seconds that an emotion lasts at least.", min=0.05)
     ] = DEFAULTS.min_dur,
     speech_threshold: Annotated[
         float,
-        typer.Option(help="Probability of a voice; higher where music is heard.", min=0, max=1),
+        typer.Option(help="Probability of speech; raise it if there is music.", min=0, max=1),
     ] = DEFAULTS.speech_threshold,
     uncertain_below: Annotated[
-        float, typer.Option(help="Confidence under which a segment stays unnamed.", min=0, max=1)
+        float, typer.Option(help="Confidence under which a segment is uncertain.", min=0, max=1)
     ] = DEFAULTS.uncertain_below,
     force: Force = False,
 ) -> None:
-    """Tell who feels what when: segments with times, silence and doubt told apart.
+    """Predict who feels what when, in segments; silence and uncertain speech are segments, too.
 
-    Memory stays the same however long the recording is. With --channels separate each channel is
-    written to its own file, OUT-1 and so on. An --out that ends in .html is a page with the sound
-    in it, to look at and listen to.
+    Memory does not grow with the length of the recording. With --channels separate each channel is
+    written to a file of its own: OUT-1 and so on. With --out call.html the result is a page that
+    contains the sound.
 
     Examples:
 
@@ -79,13 +73,12 @@ def timeline(
 
       audio-emotion timeline call.wav --channels separate --out call.json
     """
-    as_page = format_ is None and out is not None and out.suffix.lower() in PAGES
-    writer = TableWriter() if as_page else get_writer(format_, out)
-    separate = channels is Channels.separate
+    writer = get_writer(format_, out)
+    separate = channels == "separate"
     if plot and separate:
-        raise typer.BadParameter("--plot draws one timeline: leave --channels separate out")
-    for path in (out, plot):
-        if path and not separate:
+        raise typer.BadParameter("--plot draws one timeline; leave --channels separate out")
+    for path in (plot, None if separate else out):
+        if path:
             refuse_overwrite(path, force)
     settings = TimelineSettings(
         win_dur=win_dur,
@@ -94,51 +87,58 @@ def timeline(
         speech_threshold=speech_threshold,
         uncertain_below=uncertain_below,
     )
-    classifier = Classifier(model)
+    found = _predict(source, Classifier(model), settings, separate)
+    for number, result in enumerate(found, 1):
+        text = writer(result, source)
+        if out is None:
+            typer.echo((f"channel {number}\n" if separate else "") + text, nl=False)
+            continue
+        path = out.with_stem(f"{out.stem}-{number}") if separate else out
+        refuse_overwrite(path, force)
+        write_text(path, text)
+        typer.echo(path)
+    if plot:
+        draw_timeline(found[0], plot)
+        typer.echo(plot)
+    _warn(found)
+
+
+def _predict(
+    source: Path, classifier: Classifier, settings: TimelineSettings, separate: bool
+) -> list[Timeline]:
     with _bar() as bar:
-        task = bar.add_task("", total=None, heard=clock(0))
+        task = bar.add_task("", total=None, done=clock(0))
 
-        def show(heard: float, whole: float | None) -> None:
-            bar.update(task, completed=heard, total=whole, heard=clock(heard))
+        def show(done: float, total: float | None) -> None:
+            bar.update(task, completed=done, total=total, done=clock(done))
 
-        found = list(
+        return list(
             timelines_of_file(source, classifier, settings, separate=separate, progress=show)
         )
-    broken = False
+
+
+def _warn(found: list[Timeline]) -> None:
+    """Say on stderr what is wrong with the recording; exit with 1 if it broke off."""
     clipped = max(result.clipped for result in found)
     if clipped > CLIPPED:
-        typer.echo(
-            f"audio-emotion: {clipped:.1%} of the samples stand at full scale: the recording is "
-            "clipped, which sounds like another emotion; record it quieter if you can",
-            err=True,
+        say(
+            f"{clipped:.1%} of the samples are at full scale, so the recording is clipped, which "
+            "can change the emotion predicted; record at a lower level if you can"
         )
-    for number, result in enumerate(found, 1):
-        broken |= result.broken is not None
-        if out:
-            path = out.with_stem(f"{out.stem}-{number}") if separate else out
-            refuse_overwrite(path, force)
-            write_text(path, page(result, source) if as_page else writer.text(result))
-            typer.echo(path)
-        else:
-            typer.echo((f"channel {number}\n" if separate else "") + writer.text(result), nl=False)
-        if plot:
-            from ..lab.plots import draw_timeline
-
-            draw_timeline(result, plot)
-            typer.echo(plot)
-        if result.broken:
-            typer.echo(f"audio-emotion: {result.broken}; what came before is kept", err=True)
+    broken = [result.broken for result in found if result.broken]
+    for reason in broken:
+        say(f"{reason}; the timeline up to there is kept")
     if broken:
         raise typer.Exit(1)
 
 
-def _bar() -> RichProgress:
-    """How much is heard, and the time left; on a terminal only."""
+def _bar() -> Progress:
+    """Return a bar with the time done and the time left, on a terminal only."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("{task.fields[heard]} heard"),
+        TextColumn("{task.fields[done]} done"),
         BarColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),

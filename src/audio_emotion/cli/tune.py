@@ -1,16 +1,14 @@
-"""`audio-emotion tune`: settings searched for on validation clips."""
+"""`audio-emotion tune`: search for settings on validation clips."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..config import load_config
-from ..corpora import load_corpora
-from .options import Accelerator, ConfigName, Corpora, Overrides
+from ..config import DEFAULT, load_config
+from .options import Accelerator, ConfigName, Corpora, Overrides, one_device, read_corpora
 
 
 def tune(
@@ -18,40 +16,37 @@ def tune(
     out: Annotated[Path, typer.Option(help="Folder of the search.")],
     space: Annotated[
         list[str],
-        typer.Option(help="section.key=low..high, low..high:log or a,b,c; again for further ones."),
+        typer.Option(help="section.key=low..high, low..high:log or a,b,c; repeatable."),
     ],
-    config: ConfigName = "source",
+    config: ConfigName = DEFAULT,
     set_: Overrides = [],  # noqa: B006  typer wants the default itself
-    trials: Annotated[int, typer.Option(help="Trials in all.", min=1)] = 20,
+    trials: Annotated[int, typer.Option(help="Trials in total.", min=1)] = 20,
     accelerator: Accelerator = "auto",
 ) -> None:
-    """Search settings by their validation macro F1; the test part is never touched.
+    """Search settings by their validation macro F1; the test split is never used.
 
-    Trials that will not win are cut short. After a kill the same command goes on; more --trials
-    go further. Where every setting is a choice, each combination is tried once.
+    Unpromising trials end early. After a kill the same command continues; with more --trials it
+    searches further. If every setting has a list of values, each combination is tried once.
 
     Examples:
 
-      audio-emotion tune --data RAVDESS --config voice --out runs/tune
+      audio-emotion tune --data RAVDESS --out runs/tune
       --space train.lr=1e-4..1e-2:log --space network.dropout=0.3..0.5
 
-      audio-emotion tune --data RAVDESS --out runs/tune --space train.class_weights=none,root
+      audio-emotion tune --data RAVDESS --out runs/weights --space train.class_weights=none,sqrt
     """
     settings = load_config(config, set_)
-    corpus = load_corpora(data, settings.labels)
-    from ..lab import tune as tuning
+    corpus = read_corpora(data, settings.labels)
+    from ..training.tune import parse_space
+    from ..training.tune import tune as search
 
-    study = tuning.tune(
+    study = search(
         corpus,
         settings,
-        [tuning.parse_space(text) for text in space],
+        [parse_space(text) for text in space],
         out,
         trials=trials,
-        trainer_options={
-            "accelerator": accelerator,
-            "devices": 1,
-            "enable_progress_bar": sys.stderr.isatty(),
-        },
+        trainer_options=one_device(accelerator),
     )
     typer.echo(
         f"best macro F1 {study.best_value:.3f} with {study.best_params}\n{out / 'best.yaml'}"

@@ -1,1 +1,1 @@
-"""Figures about a model: metrics, the user-path evaluation, published figures, reports."""
+"""Evaluation of models as users run them: protocols, metrics, calibration and corruptions."""

@@ -1,8 +1,8 @@
-"""Everything that a list of answered clips can tell: scores, doubt, groups, mistakes.
+"""Scores, uncertainty, groups and mistakes of a list of predictions.
 
-A row is one clip: `truth`, `answer`, `confidence`, `probabilities` (by label) and whether the
-model is `confident`; and what the corpus says of the clip: `speaker`, `gender`, `channel`,
-`intensity`, `statement`.
+A row is one clip: its `label`, the `predicted` label, its `confidence`, whether that is
+`confident`, and `probabilities` by label; and what the corpus states: `speaker`, `gender`,
+`channel`, `intensity`, `statement`.
 """
 
 from __future__ import annotations
@@ -21,48 +21,42 @@ COVERAGE = 0.5
 
 
 def analyse(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
-    """Scores with intervals, calibration, groups and the most confident mistakes.
+    """Return scores with intervals, calibration, groups and the most confident mistakes.
 
     Args:
-        rows: answered clips, at least one.
-        labels: of the answers, in the model's order.
+        rows: predictions, at least one.
+        labels: that were predicted, in the order of the model.
     """
     return {
         "clips": len(rows),
         "labels": list(labels),
         "scores": scores(rows, labels),
-        "calibration": doubt(rows, labels),
+        "calibration": uncertainty(rows, labels),
         "groups": {name: found for name in GROUPS if (found := group(rows, labels, name))},
         "mistakes": mistakes(rows),
     }
 
 
 def restrict(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
-    """`rows` as answered among `labels` only, the rest of the probability shared in proportion."""
+    """Return `rows` with predictions among `labels` only, probabilities scaled to sum to 1."""
     restricted = []
     for row in rows:
         kept = {label: row["probabilities"][label] for label in labels}
         total = sum(kept.values()) or 1.0
         probabilities = {label: value / total for label, value in kept.items()}
-        answer = max(probabilities, key=probabilities.__getitem__)
-        restricted.append(
-            row
-            | {
-                "answer": answer,
-                "confidence": probabilities[answer],
-                "probabilities": probabilities,
-            }
-        )
+        best = max(probabilities, key=probabilities.__getitem__)
+        new = {"predicted": best, "confidence": probabilities[best], "probabilities": probabilities}
+        restricted.append(row | new)
     return restricted
 
 
 def scores(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
-    """Each of `metrics.SCORES` with its interval, each class, and the confusion matrix."""
-    truth, answers = _indices(rows, labels)
-    matrix = metrics.confusion_matrix(truth, answers, len(labels))
+    """Return each of `metrics.SCORES` with its interval, each class and the confusion matrix."""
+    truth, predicted = _indices(rows, labels)
+    matrix = metrics.confusion_matrix(truth, predicted, len(labels))
     speakers = [row["speaker"] for row in rows if row.get("speaker")]
     clusters = speakers if len(speakers) == len(rows) and len(set(speakers)) > 1 else None
-    intervals = metrics.bootstrap_intervals(truth, answers, len(labels), clusters=clusters)
+    intervals = metrics.bootstrap_intervals(truth, predicted, len(labels), clusters=clusters)
     return {
         **{
             name: {"value": score(matrix), "interval": list(intervals[name])}
@@ -77,28 +71,28 @@ def scores(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def doubt(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
-    """Reliability, ECE, Brier score, accuracy against coverage, answers called confident."""
-    truth, answers = _indices(rows, labels)
-    right = truth == answers
+def uncertainty(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
+    """Return ECE, Brier score, reliability, accuracy by coverage, and confident predictions."""
+    truth, predicted = _indices(rows, labels)
+    correct = truth == predicted
     confidence = np.array([row["confidence"] for row in rows])
     probabilities = np.array([[row["probabilities"][label] for label in labels] for row in rows])
-    shares, accuracies = calibration.coverage_curve(confidence, right)
+    shares, accuracies = calibration.coverage_curve(confidence, correct)
     confident = np.array([bool(row["confident"]) for row in rows])
     points = np.unique(np.linspace(0, len(shares) - 1, 101).round().astype(int))
     return {
-        "ece": calibration.expected_calibration_error(confidence, right),
+        "ece": calibration.expected_calibration_error(confidence, correct),
         "brier": calibration.brier_score(probabilities, truth),
-        "reliability": calibration.reliability(confidence, right),
+        "reliability": calibration.reliability(confidence, correct),
         "coverage": [[float(shares[p]), float(accuracies[p])] for p in points],
-        "accuracy_at_half": calibration.accuracy_at(COVERAGE, confidence, right),
+        "accuracy_at_half": calibration.accuracy_at(COVERAGE, confidence, correct),
         "confident_share": float(confident.mean()),
-        "confident_accuracy": float(right[confident].mean()) if confident.any() else None,
+        "confident_accuracy": float(correct[confident].mean()) if confident.any() else None,
     }
 
 
 def group(rows: Sequence[Row], labels: Sequence[str], name: str) -> list[dict[str, Any]]:
-    """Clips, accuracy and UAR for each value of a fact; nothing where fewer than two are known."""
+    """Return clips, accuracy and UAR for each value of a fact; empty if there is only one."""
     values = sorted({row[name] for row in rows if row.get(name)})
     if len(values) < 2:
         return []
@@ -118,22 +112,22 @@ def group(rows: Sequence[Row], labels: Sequence[str], name: str) -> list[dict[st
 
 
 def gap(found: Sequence[dict[str, Any]]) -> float:
-    """Points of UAR between the best and the worst value of a fact, in [0, 1]."""
+    """Return the difference of the highest and the lowest UAR of a group, in [0, 1]."""
     return float(max(row["uar"] for row in found) - min(row["uar"] for row in found))
 
 
 def mistakes(rows: Sequence[Row]) -> list[Row]:
-    """The wrong answers given with the most confidence."""
-    wrong = [row for row in rows if row["answer"] != row["truth"]]
+    """Return the wrong predictions of highest confidence."""
+    wrong = [row for row in rows if row["predicted"] != row["label"]]
     worst = sorted(wrong, key=lambda row: (-row["confidence"], row["clip"]))[:MISTAKES]
-    return [{k: row[k] for k in ("clip", "truth", "answer", "confidence")} for row in worst]
+    return [{k: row[k] for k in ("clip", "label", "predicted", "confidence")} for row in worst]
 
 
 def _indices(rows: Sequence[Row], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     position = {label: number for number, label in enumerate(labels)}
     return (
-        np.array([position[row["truth"]] for row in rows]),
-        np.array([position[row["answer"]] for row in rows]),
+        np.array([position[row["label"]] for row in rows]),
+        np.array([position[row["predicted"]] for row in rows]),
     )
 
 

@@ -1,81 +1,84 @@
-"""A model and a corpus in, every figure about the two out, by the path that users take."""
+"""Evaluate a model on a corpus, by the path that users take."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..classifier import Classifier
-from ..corpora import Clip, Corpus
-from ..corpora.corpus import heard, shorten
-from ..corpora.heard import all_heard
+from ..datasets import Clip, Corpus
+from ..datasets.provenance import FITTED, SPLITS, FittedClips
 from ..errors import AudioError, CorpusError
+from ..inference.classifier import Classifier
 from .analysis import Row, analyse, restrict
-from .conditions import condition, generator
+from .corruptions import corruption as find_corruption
+from .corruptions import generator
 
-PARTS = ("train", "val", "test", "all")
-SHAPED = {  # what a part of a training is to whoever judges its clips
-    "train": "were trained on: no measure of anything",
-    "val": "chose the weights: these figures flatter",
+CHOICES = (*SPLITS, "all")
+FITTED_WORDS = {  # what clips of these splits mean for a score
+    "train": ("were trained on", "the scores say nothing about new recordings"),
+    "val": ("chose the weights", "the scores are optimistic"),
 }
+HELD_OUT = "held-out clips"
 Progress = Callable[[Sequence[Clip]], Iterable[Clip]]
+Digested = Sequence[tuple[Clip, str | None]]
 
 
 def evaluate(
     classifier: Classifier,
     corpus: Corpus,
-    part: str = "all",
+    split: str = "all",
     progress: Progress = iter,
     *,
     shared: bool = False,
-    under: str | None = None,
+    corruption: str | None = None,
 ) -> dict[str, Any]:
-    """Figures about `classifier` on a part of `corpus`.
+    """Evaluate `classifier` on a split of `corpus`.
 
     Args:
         classifier: the model, as users run it.
         corpus: labelled clips.
-        part: `train`, `val` or `test` of the split that the model was trained with, or `all`.
-        progress: wraps the clips, to show how far it is.
-        shared: answer among the labels that the corpus has, and only those.
-        under: a condition that each clip is heard under, see `conditions`.
+        split: `train`, `val` or `test` of the split that the model was trained with, or `all`.
+        progress: wraps the clips, to show progress.
+        shared: predict only among the labels that the corpus has.
+        corruption: name of a corruption that is applied to each clip, see `corruptions`.
 
     Returns:
-        Plain values, ready for JSON; see `report` for what reads them.
+        Plain values, ready for JSON; `report.sections` arranges them for readers.
 
     Raises:
-        CorpusError: the model knows no such part of this corpus, nothing is readable, the corpus
+        CorpusError: the model has no such split of this corpus, no clip is readable, the corpus
             has labels that the model does not know, or shares fewer than two with it.
     """
-    clips, protocol = select(classifier, corpus, part)
-    labels = answerable(classifier, clips, shared)
-    rows, errors = judge(classifier, progress(clips), under)
+    clips, protocol = select(classifier, corpus, split)
+    held_out = split == "test" and protocol.startswith(HELD_OUT)
+    labels = predictable_labels(classifier, clips, shared)
+    rows, errors = predict_clips(classifier, progress(clips), corruption)
     if not rows:
         raise CorpusError(f"none of the {len(clips)} clips could be read; first: {errors[0]}")
     if shared:
         rows = restrict(rows, labels)
-        protocol += _mapping(classifier.labels, labels)
-    if under:
-        protocol += f"; heard under the condition {under}"
+        dropped = [label for label in classifier.labels if label not in labels]
+        if dropped:
+            protocol += f"; predicted among the shared labels, without {' and '.join(dropped)}"
+    if corruption:
+        protocol += f"; corruption {corruption}"
     return {
         "model": classifier.path.name,
         "corpus": corpus.name,
-        "part": part,
+        "split": split,
         "protocol": protocol,
-        "protocol_name": _protocol_name(classifier) if part == "test" else "",
+        "protocol_name": _protocol_name(classifier) if held_out else "",
         **analyse(rows, labels),
         "errors": errors,
         "predictions": rows,
     }
 
 
-def answerable(classifier: Classifier, clips: Sequence[Clip], shared: bool) -> list[str]:
-    """The model's labels that answers are taken from.
+def predictable_labels(classifier: Classifier, clips: Sequence[Clip], shared: bool) -> list[str]:
+    """Return the labels that are predicted: all of the model, or those that occur in `clips`.
 
     Raises:
-        CorpusError: a clip's label is unknown to the model, or with `shared` fewer than two are
-            shared.
+        CorpusError: the model does not know a label, or with `shared` fewer than two are shared.
     """
     occurring = {clip.label.label for clip in clips}
     unknown = sorted(occurring - set(classifier.labels))
@@ -85,105 +88,102 @@ def answerable(classifier: Classifier, clips: Sequence[Clip], shared: bool) -> l
         return list(classifier.labels)
     labels = [label for label in classifier.labels if label in occurring]
     if len(labels) < 2:
-        raise CorpusError(f"only {labels} is shared: among one label every answer is right")
+        raise CorpusError(f"only {labels} is shared; among one label every prediction is correct")
     return labels
 
 
-def select(classifier: Classifier, corpus: Corpus, part: str) -> tuple[list[Clip], str]:
-    """Clips of `part`, and a sentence that says what a figure on them means.
+def select(classifier: Classifier, corpus: Corpus, split: str) -> tuple[list[Clip], str]:
+    """Return the clips of a split, and a sentence that says what a score on them means.
 
-    The model's metadata hold the beginning of the SHA-256 of every clip it was trained, chosen and
-    tested with, and of those that shaped the weights it began with, so what it has heard is known
-    whatever a clip is called here.
+    The provenance in the model file recognises the clips that the model was fitted on or held out
+    from, under any name; re-encoded ones only if a published corpus names them.
+
+    Raises:
+        CorpusError: there is no such split, or some of its clips are not in `corpus`.
     """
-    if part not in PARTS:
-        raise CorpusError(f"there is no part {part!r}: choose one of {', '.join(PARTS)}")
-    data = json.loads(classifier.metadata["training_data"])
-    short = [shorten(digest or "") for digest in corpus.digests()]
-    if part == "all":
-        return list(corpus.clips), _shaping(short, data) or "none of these clips was trained on"
-    known = heard(data["digests"][part])
-    clips = [clip for clip, d in zip(corpus.clips, short, strict=True) if d in known]
-    if len(clips) < len(known) or not clips:
+    if split not in CHOICES:
+        raise CorpusError(f"there is no split {split!r}; choose one of {', '.join(CHOICES)}")
+    fitted = classifier.info.fitted
+    digested = list(zip(corpus.clips, corpus.digests(), strict=True))
+    if split == "all":
+        words = _overlap(digested, fitted) or "none of these clips was trained on"
+        return list(corpus.clips), words
+    if not fitted.count(split):
+        raise CorpusError(f"{classifier.path.name} has no {split} split; leave --split out")
+    chosen = [(clip, digest) for clip, digest in digested if fitted.contains(split, clip, digest)]
+    clips, count = [clip for clip, _ in chosen], fitted.count(split)
+    if len(clips) < count or not clips:
         raise CorpusError(
-            f"{len(clips)} of the {len(known)} clips in the {part} part of "
-            f"{classifier.path.name} are in {corpus.name} here: other clips, or another corpus; "
-            "leave --split out to judge all of it"
+            f"{corpus.name} holds {len(clips)} of the {count} clips in the {split} split of "
+            f"{classifier.path.name}; leave --split out to evaluate every clip"
         )
-    if part != "test":
-        return clips, f"{part} part, used in training: says nothing about new clips"
-    return clips, _shaping([d for d in short if d in known], data) or _voices(clips, data)
+    if split != "test":
+        return clips, f"{split} split, used in training: {FITTED_WORDS[split][1]}"
+    return clips, _overlap(chosen, fitted) or _speakers(clips, fitted)
 
 
-def _shaping(short: Collection[str], data: Mapping[str, Any]) -> str:
-    """How many clips, by their short digests, have shaped the weights; nothing if none has."""
-    shaped = all_heard(data)
-    for part, words in SHAPED.items():
-        known = heard(shaped[part])
-        count = sum(digest in known for digest in short)
+def _overlap(digested: Digested, fitted: FittedClips) -> str:
+    """Return how many clips the model was fitted on, in words; empty if none."""
+    for split in FITTED:
+        matches = [
+            fitted.match(split, *one) or fitted.match(split, *one, inherited=True)
+            for one in digested
+        ]
+        count, renamed = len(matches) - matches.count(None), matches.count("name")
         if count:
-            return f"{count} of these {len(short)} clips {words}"
+            what, meaning = FITTED_WORDS[split]
+            by_name = f" ({renamed} recognised by name only: re-encoded copies)" if renamed else ""
+            return f"{count} of these {len(matches)} clips {what}{by_name}: {meaning}"
     return ""
 
 
-def _voices(clips: Sequence[Clip], data: Mapping[str, Any]) -> str:
-    trained = {*data["speakers"]["train"], *data.get("earlier", {}).get("speakers", [])}
-    speakers = {clip.voice for clip in clips if clip.voice}
-    known = speakers & trained
+def _speakers(clips: Sequence[Clip], fitted: FittedClips) -> str:
+    speakers = {clip.speaker_id for clip in clips if clip.speaker_id}
+    known = speakers & fitted.speakers
     if not speakers:
-        return "held-out clips; their speakers are not stated"
+        return f"{HELD_OUT}; their speakers are not stated"
     if not known:
-        return f"held-out clips of {len(speakers)} speakers never heard in training"
+        return f"{HELD_OUT}, unseen speakers: none of {len(speakers)} speakers was in training"
     return (
-        f"held-out clips, known speakers: {len(known)} of {len(speakers)} speakers were heard in "
-        "training; voices never heard before score lower"
+        f"{HELD_OUT}, known speakers: {len(known)} of {len(speakers)} speakers were in training; "
+        "expect lower scores on unseen speakers"
     )
 
 
 def _protocol_name(classifier: Classifier) -> str:
-    """Name of the protocol whose test part a model keeps, for figures published on the same."""
-    data = json.loads(classifier.metadata["training_data"])
-    if _shaping(heard(data["digests"]["test"]), data):
-        return ""
-    words: str = data["protocol"]
-    return words.replace(",", " ").split()[0]
+    """Return the name of the protocol that defines a model's test split."""
+    return next(iter(classifier.info.protocol.replace(",", " ").split()), "")
 
 
-def _mapping(known: Sequence[str], labels: Sequence[str]) -> str:
-    dropped = [label for label in known if label not in labels]
-    if not dropped:
-        return ""
-    return f"; answered among the labels shared, never as {' or '.join(dropped)}"
-
-
-def judge(
-    classifier: Classifier, clips: Iterable[Clip], under: str | None = None
+def predict_clips(
+    classifier: Classifier, clips: Iterable[Clip], corruption: str | None = None
 ) -> tuple[list[Row], list[dict[str, str]]]:
-    """A row for each clip, `under` a condition if named, and the clips that could not be read."""
-    changed = condition(under) if under else None
+    """Return a row for each clip, as `analysis` describes it, and the clips that are unreadable."""
+    corrupt = find_corruption(corruption) if corruption else None
     rows, errors = [], []
     for clip in clips:
         try:
             signal, rate = clip.read()
-            if changed:
-                signal, rate = changed(signal, rate, generator(clip.name))
+            if corrupt:
+                signal, rate = corrupt(signal, rate, generator(clip.name))
             prediction = classifier(signal, rate)
         except AudioError as error:
             errors.append({"clip": clip.name, "error": str(error)})
             continue
-        facts = {
-            "corpus": clip.corpus, "speaker": clip.voice, "gender": clip.gender,
-            "channel": clip.channel, "intensity": clip.intensity, "statement": clip.statement,
-        }  # fmt: skip
         rows.append(
             {
                 "clip": clip.name,
-                "truth": clip.label.label,
-                "answer": prediction.label,
+                "label": clip.label.label,
+                "predicted": prediction.label,
                 "confidence": prediction.confidence,
                 "probabilities": prediction.probabilities,
                 "confident": prediction.confident,
+                "corpus": clip.corpus,
+                "speaker": clip.speaker_id,
+                "gender": clip.gender,
+                "channel": clip.channel,
+                "intensity": clip.intensity,
+                "statement": clip.statement,
             }
-            | facts
         )
     return rows, errors

@@ -1,7 +1,7 @@
-"""What can be read off a confusion matrix, each in its closed form.
+"""Scores that are computed from a confusion matrix.
 
-Rows of a matrix are the truth, columns the answers; entry `[i, j]` counts clips of class i that
-were called j.  Averages over classes leave out classes that the truth does not hold.
+Rows are true classes, columns predicted ones: entry `[i, j]` counts clips of class i predicted as
+j.  Means over classes leave out classes without clips.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ Matrix = npt.NDArray[np.int64]
 Vector = npt.NDArray[np.float64]
 
 
-def confusion_matrix(truth: npt.ArrayLike, answers: npt.ArrayLike, classes: int) -> Matrix:
-    """Counts `(classes, classes)` from class indices, each `(clips,)`.
+def confusion_matrix(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Matrix:
+    """Return counts `(classes, classes)` from class indices, each `(clips,)`.
 
     Raises:
-        ValueError: lengths differ, there is no clip, or an index is not in `[0, classes)`.
+        ValueError: the shapes differ, there is no clip, or an index is not in `[0, classes)`.
 
     >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2).tolist()
     [[1, 1], [0, 1]]
     """
-    rows, columns = np.asarray(truth, np.int64), np.asarray(answers, np.int64)
+    rows, columns = np.asarray(truth, np.int64), np.asarray(predicted, np.int64)
     if rows.shape != columns.shape or rows.ndim != 1 or not rows.size:
-        raise ValueError(f"truth {rows.shape} and answers {columns.shape} must be equal, not empty")
+        raise ValueError(
+            f"truth {rows.shape} and predicted {columns.shape} must be equal, not empty"
+        )
     if min(rows.min(), columns.min()) < 0 or max(rows.max(), columns.max()) >= classes:
         raise ValueError(f"a class index is outside 0 … {classes - 1}")
     flat = np.bincount(rows * classes + columns, minlength=classes * classes)
@@ -34,47 +36,43 @@ def confusion_matrix(truth: npt.ArrayLike, answers: npt.ArrayLike, classes: int)
 
 
 def accuracy(matrix: Matrix) -> float:
-    """Share of clips called right."""
+    """Return the share of clips predicted correctly."""
     return float(np.trace(matrix) / matrix.sum())
 
 
 def recall(matrix: Matrix) -> Vector:
-    """Share of each class' clips called right, `(classes,)`; NaN for a class without clips."""
+    """Return the share of each class predicted correctly, `(classes,)`; NaN without clips."""
     return _ratio(np.diag(matrix), matrix.sum(1))
 
 
 def precision(matrix: Matrix) -> Vector:
-    """Share of each class' calls that were right, `(classes,)`; 0 for a class never called."""
+    """Return the share of correct predictions of each class, `(classes,)`; 0 if never predicted."""
     return np.nan_to_num(_ratio(np.diag(matrix), matrix.sum(0)))
 
 
 def f1(matrix: Matrix) -> Vector:
-    """`2 TP / (2 TP + FP + FN)` of each class, `(classes,)`; NaN for a class without clips."""
+    """Return `2 TP / (2 TP + FP + FN)` of each class, `(classes,)`; NaN without clips."""
     doubled = 2 * np.diag(matrix)
     scores = _ratio(doubled, matrix.sum(0) + matrix.sum(1))
     return np.where(matrix.sum(1) > 0, scores, np.nan)
 
 
 def macro_f1(matrix: Matrix) -> float:
-    """Mean of `f1` over the classes that occur."""
+    """Return the mean of `f1` over the classes that occur."""
     return float(np.nanmean(f1(matrix)))
 
 
 def unweighted_average_recall(matrix: Matrix) -> float:
-    """UAR: mean of `recall` over the classes that occur; balanced accuracy by another name."""
+    """Return the UAR, the mean of `recall` over the classes that occur (balanced accuracy)."""
     return float(np.nanmean(recall(matrix)))
 
 
-SCORES = {
-    "accuracy": accuracy,
-    "macro_f1": macro_f1,
-    "uar": unweighted_average_recall,
-}
+SCORES = {"accuracy": accuracy, "macro_f1": macro_f1, "uar": unweighted_average_recall}
 
 
 def bootstrap_intervals(
     truth: npt.ArrayLike,
-    answers: npt.ArrayLike,
+    predicted: npt.ArrayLike,
     classes: int,
     *,
     clusters: Sequence[str] | None = None,
@@ -82,14 +80,22 @@ def bootstrap_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of each of `SCORES` over clips drawn again with replacement.
+    """Return bootstrap percentile intervals (Efron, 1979) of each of `SCORES`.
 
-    Efron, 1979.  With `clusters`, one name a clip, whole clusters are drawn instead: clips of one
-    speaker rise and fall together, so intervals over single clips would be too narrow.  They tell
-    how much a figure owes to the choice of these clips or speakers; they do not cover another
-    training seed or other microphones.
+    An interval shows how much a score depends on the choice of these clips or speakers.  It does
+    not cover another training seed or other microphones.
+
+    Args:
+        truth: class index of each clip, `(clips,)`.
+        predicted: predicted class index of each clip, `(clips,)`.
+        classes: number of classes.
+        clusters: name of each clip's cluster, such as its speaker.  Whole clusters are resampled,
+            since clips of one speaker are not independent; single clips if None.
+        resamples: number of samples drawn with replacement.
+        level: share of the resampled scores within an interval, in (0, 1).
+        seed: of the resampling.
     """
-    rows, columns = np.asarray(truth), np.asarray(answers)
+    rows, columns = np.asarray(truth), np.asarray(predicted)
     names = np.arange(len(rows)) if clusters is None else np.asarray(clusters)
     _, member = np.unique(names, return_inverse=True)
     units = member.max() + 1

@@ -1,33 +1,32 @@
-"""Which clips train, choose and judge: named, versioned and the same wherever they are built.
+"""Cross-validation protocols: named, versioned and the same wherever they are built.
 
-random                 stratified 80/20 by class; voices of the test part were heard in training
+random                 stratified 80/20 by class; speakers of the test split are in training
 emobox                 RAVDESS speech, six folds by actor (Ma et al., 2024, arXiv:2406.07162)
 luna-jimenez           RAVDESS speech, five folds by actor (Luna-Jiménez et al., 2021,
                        doi 10.3390/s21227665)
 actors                 RAVDESS speech and song, the folds of emobox
 leave-one-speaker-out  any corpus with speakers, a fold for each
-grouped-K              any corpus with speakers, dealt to K folds
+grouped-K              any corpus with speakers, K folds
 cross-corpus           trained on the first corpus, tested on the others
 
-Where a protocol by speakers is given further corpora, their speakers are dealt to as many folds.
-The validation part of a fold follows the rule of its test part: under a protocol by speakers it is
-half of the next fold's.
+A protocol by speakers distributes the speakers of further corpora over the same folds.  Its
+validation splits have speakers of their own: half of those that the next fold tests.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ..corpora import Clip, Corpus
-from ..corpora.manifest import PARTS
-from ..corpora.split import stratified_split
+from ..datasets import Clip, Corpus
+from ..datasets.clip import SPLITS
+from ..datasets.split import stratified_split
 from ..errors import CorpusError
 
-VERSION = 1  # of the lists below; raise it when one changes
+VERSION = 1  # of the lists below; increase it when one changes
 REPEATS = 5  # of `random`
-TEST, VAL = 0.2, 0.1  # shares of each class' clips in `random`
+TEST, VAL = 0.2, 0.1  # shares of each class in `random`
 EMOBOX = (
     (1, 11, 20, 21),
     (4, 10, 12, 14),
@@ -43,114 +42,109 @@ LUNA_JIMENEZ = (
     (8, 17, 21, 23, 24),
     (1, 4, 9, 22),
 )
-NAMES = (
-    *("random", "emobox", "luna-jimenez", "actors"),
-    *("leave-one-speaker-out", "grouped-K", "cross-corpus"),
-)
+BY_ACTOR = {"emobox": EMOBOX, "luna-jimenez": LUNA_JIMENEZ, "actors": EMOBOX}
+SPEECH_ONLY = {"emobox", "luna-jimenez"}
+NAMES = ("random", *BY_ACTOR, "leave-one-speaker-out", "grouped-K", "cross-corpus")
 GROUPED = re.compile(r"grouped-(\d+)")
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One training: the part of each clip of the corpus, in its order."""
+    """One training: the split of each clip of the corpus, in the order of the clips."""
 
     name: str
-    parts: tuple[str, ...]  # train, val, test, or nothing for a clip left out
+    splits: tuple[str, ...]  # train, val, test, or empty for a clip that is left out
 
-    def members(self, part: str) -> list[int]:
-        """Positions of the clips of a part."""
-        return [n for n, other in enumerate(self.parts) if other == part]
+    def members(self, split: str) -> list[int]:
+        """Return the positions of the clips in a split."""
+        return [n for n, other in enumerate(self.splits) if other == split]
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A list of folds, with what it promises of them."""
+    """A list of folds and whether their speakers are unseen."""
 
     name: str
     folds: tuple[Fold, ...]
-    unseen_speakers: bool  # whether no voice of a test or validation part is in training
-    version: int = field(default=VERSION)
+    unseen_speakers: bool  # no speaker of a test or validation split is in training
+    version: int = VERSION
 
     @property
     def promise(self) -> str:
-        """What a figure of this protocol is about, in words."""
+        """What a score of this protocol is about."""
         if self.unseen_speakers:
-            return "voices never heard in training"
-        return "known voices: speakers of the test part were heard in training"
+            return "unseen speakers: no speaker of the test split was in training"
+        return "known speakers: speakers of the test split were in training"
 
 
 def build(name: str, corpus: Corpus, *, seed: int = 0, repeats: int = REPEATS) -> Protocol:
-    """The protocol `name` over `corpus`, checked for leaks.
+    """Build the protocol `name` on `corpus` and check it for leaks.
 
     Args:
         name: one of `NAMES`; `grouped-5` has five folds.
         corpus: one corpus, or several joined, the main one first.
-        seed: of `random`, whose repeats take this seed and the next ones.
+        seed: of `random`, whose repeats take this seed and the following ones.
         repeats: of `random`.
 
     Raises:
-        CorpusError: there is no such protocol, the corpus is not of the kind it is about, a clip's
-            speaker is not stated, the folds are too many, a class that is tested is not trained, or
-            a clip, duplicate or speaker would be on both sides.
+        CorpusError: the protocol is unknown or is about another corpus, a clip states no speaker,
+            there are too few speakers, or `check` fails.
     """
-    digests = corpus.digests()
-    clips = corpus.clips
+    clips, digests = corpus.clips, corpus.digests()
     if name == "random":
-        parts = [_random(clips, digests, seed + repeat) for repeat in range(repeats)]
+        folds = [_random(clips, digests, seed + repeat) for repeat in range(repeats)]
     elif name == "cross-corpus":
-        parts = [_cross(corpus, digests, seed)]
+        folds = [_cross_corpus(corpus, seed)]
     else:
-        parts = _by_speaker(corpus, _speaker_folds(name, corpus), speech_only=name in SPEECH_ONLY)
+        folds = _by_speaker(corpus, _tested_speakers(name, corpus), name in SPEECH_ONLY)
     readable = [
-        tuple(part if digest else "" for part, digest in zip(fold, digests, strict=True))
-        for fold in parts
+        tuple(split if digest else "" for split, digest in zip(splits, digests, strict=True))
+        for splits in folds
     ]
-    folds = tuple(Fold(str(number), fold) for number, fold in enumerate(readable, 1))
-    protocol = Protocol(name, folds, unseen_speakers=name != "random")
+    numbered = tuple(Fold(str(number), splits) for number, splits in enumerate(readable, 1))
+    protocol = Protocol(name, numbered, unseen_speakers=name != "random")
     check(protocol, clips, digests)
     return protocol
 
 
-SPEECH_ONLY = {"emobox", "luna-jimenez"}
-
-
 def check(protocol: Protocol, clips: Sequence[Clip], digests: Sequence[str | None]) -> None:
-    """Refuse a protocol that leaks, or that cannot be answered.
+    """Refuse a protocol that leaks or cannot be trained.
 
     Raises:
-        CorpusError: byte-identical clips, or where promised clips of one speaker, are in two parts
-            of a fold, or a fold tests a class that it does not train; the clips are named.
+        CorpusError: byte-identical clips, or where speakers are to be unseen clips of one speaker,
+            are in two splits of a fold; a split is empty; or a fold tests a class that it does not
+            train.
     """
     for fold in protocol.folds:
-        _no_straddling(fold, clips, digests, "are byte-identical")
+        where = f"{protocol.name}, fold {fold.name}"
+        _check_separation(fold, clips, digests, "are byte-identical")
         if protocol.unseen_speakers:
-            voices = [clip.voice for clip in clips]
-            _no_straddling(fold, clips, voices, "are of one speaker")
-        for part in PARTS:
-            if not fold.members(part):
-                raise CorpusError(f"{protocol.name}, fold {fold.name}: its {part} part is empty")
+            speakers = [clip.speaker_id for clip in clips]
+            _check_separation(fold, clips, speakers, "have the same speaker")
+        for split in SPLITS:
+            if not fold.members(split):
+                raise CorpusError(f"{where}: its {split} split is empty")
         trained = {clips[n].label for n in fold.members("train")}
         for n in fold.members("test"):
             if clips[n].label not in trained and protocol.name != "cross-corpus":
                 raise CorpusError(
-                    f"{protocol.name}, fold {fold.name}: {clips[n].name} is "
-                    f"{clips[n].label.label}, of which no clip is left to train on; take "
-                    "fewer folds or more clips"
+                    f"{where}: {clips[n].name} is {clips[n].label.label}, but no such clip is "
+                    "left to train on; take fewer folds or more clips"
                 )
 
 
-def _no_straddling(
+def _check_separation(
     fold: Fold, clips: Sequence[Clip], keys: Sequence[str | None], what: str
 ) -> None:
     first: dict[str, int] = {}
     for n, key in enumerate(keys):
-        if not fold.parts[n] or key is None:
+        if not fold.splits[n] or key is None:
             continue
         other = first.setdefault(key, n)
-        if fold.parts[other] != fold.parts[n]:
+        if fold.splits[other] != fold.splits[n]:
             raise CorpusError(
-                f"leak in fold {fold.name}: {clips[other].name} ({fold.parts[other]}) and "
-                f"{clips[n].name} ({fold.parts[n]}) {what}"
+                f"leak in fold {fold.name}: {clips[other].name} ({fold.splits[other]}) and "
+                f"{clips[n].name} ({fold.splits[n]}) {what}"
             )
 
 
@@ -159,85 +153,81 @@ def _random(clips: Sequence[Clip], digests: Sequence[str | None], seed: int) -> 
     return stratified_split(labels, digests, test=TEST, val=VAL, seed=seed)
 
 
-def _cross(corpus: Corpus, digests: Sequence[str | None], seed: int) -> list[str]:
+def _cross_corpus(corpus: Corpus, seed: int) -> list[str]:
     if len(corpus.members) < 2:
-        raise CorpusError("cross-corpus needs two corpora: the one to train on, then one to test")
+        raise CorpusError("cross-corpus needs two corpora: one to train on, then one to test")
     main = corpus.members[0]
-    voices = sorted({c.voice for c in corpus.clips if c.corpus == main and c.voice})
-    val = set(voices[seed % 6 :: 6])  # a sixth of the speakers
-    own = [n for n, clip in enumerate(corpus.clips) if clip.corpus == main]
+    known = {c.speaker_id for c in corpus.clips if c.corpus == main and c.speaker_id}
+    val = set(sorted(known)[seed % 6 :: 6])  # a sixth of the speakers
     if not val:
-        raise CorpusError(f"{main} states no speakers: no validation part can be kept apart")
-    parts = ["test"] * len(corpus.clips)
-    for n in own:
-        parts[n] = "val" if corpus.clips[n].voice in val else "train"
-    return parts
-
-
-def _speaker_folds(name: str, corpus: Corpus) -> list[set[str]]:
-    """Voices of the main corpus for each fold's test part."""
-    main = corpus.members[0]
-    if name in {"emobox", "luna-jimenez", "actors"}:
-        if main != "RAVDESS":
-            raise CorpusError(f"{name} is a protocol of RAVDESS, not of {main}; take grouped-5")
-        lists = LUNA_JIMENEZ if name == "luna-jimenez" else EMOBOX
-        return [{f"{main}/{actor:02}" for actor in fold} for fold in lists]
-    voices = _voices(corpus, main)
-    if name == "leave-one-speaker-out":
-        return [{voice} for voice in voices]
-    match = GROUPED.fullmatch(name)
-    if not match:
-        raise CorpusError(f"there is no protocol {name!r}: choose one of {', '.join(NAMES)}")
-    count = int(match[1])
-    if not 2 <= count <= len(voices):
-        raise CorpusError(f"{name}: {main} has {len(voices)} speakers, which cannot be so dealt")
-    return [set(voices[fold::count]) for fold in range(count)]
-
-
-def _voices(corpus: Corpus, member: str) -> list[str]:
-    """Every speaker of a member corpus.
-
-    Raises:
-        CorpusError: a clip states none.
-    """
-    for clip in corpus.clips:
-        if clip.corpus == member and clip.voice is None:
-            raise CorpusError(
-                f"{clip.name} of {member} states no speaker, so nobody can tell whether a voice "
-                "was heard; add a speaker column to a manifest, or take the protocol random"
-            )
-    return sorted({c.voice for c in corpus.clips if c.corpus == member and c.voice})
-
-
-def _by_speaker(corpus: Corpus, main: list[set[str]], *, speech_only: bool) -> list[list[str]]:
-    """Parts of each fold; further corpora's speakers join the folds."""
-    folds = [set(voices) for voices in main]
-    for member in corpus.members[1:]:
-        voices = _voices(corpus, member)
-        if len(voices) < 2 * len(folds):
-            raise CorpusError(
-                f"{member} has {len(voices)} speakers, too few for {len(folds)} folds"
-            )
-        for number, fold in enumerate(folds):
-            fold |= set(voices[number :: len(folds)])
-    if len(folds) < 2:
-        raise CorpusError("one speaker is too few: none would be left to train on")
-    left_out = [
-        speech_only and clip.corpus == corpus.members[0] and clip.channel != "speech"
+        raise CorpusError(f"{main} states too few speakers to keep some for validation")
+    return [
+        "test" if clip.corpus != main else "val" if clip.speaker_id in val else "train"
         for clip in corpus.clips
     ]
-    parts = []
-    for number, test in enumerate(folds):
-        following = folds[(number + 1) % len(folds)]
-        val = {v for m in corpus.members for v in sorted(_of(following, m))[::2]}
-        parts.append(
-            [
-                "" if out else "test" if c.voice in test else "val" if c.voice in val else "train"
-                for c, out in zip(corpus.clips, left_out, strict=True)
-            ]
-        )
-    return parts
 
 
-def _of(voices: set[str], member: str) -> list[str]:
-    return [voice for voice in voices if voice.startswith(f"{member}/")]
+def _tested_speakers(name: str, corpus: Corpus) -> list[set[str]]:
+    """Return the speakers of the main corpus that each fold tests."""
+    main = corpus.members[0]
+    if name in BY_ACTOR:
+        if main != "RAVDESS":
+            raise CorpusError(f"{name} is a protocol of RAVDESS, not of {main}; take grouped-5")
+        return [{f"{main}/{actor:02}" for actor in fold} for fold in BY_ACTOR[name]]
+    speakers = _speakers(corpus, main)
+    if name == "leave-one-speaker-out":
+        return [{speaker} for speaker in speakers]
+    match = GROUPED.fullmatch(name)
+    if not match:
+        raise CorpusError(f"there is no protocol {name!r}; choose one of {', '.join(NAMES)}")
+    count = int(match[1])
+    if not 2 <= count <= len(speakers):
+        raise CorpusError(f"{name} needs 2 to {len(speakers)} folds, the speakers of {main}")
+    return [set(speakers[fold::count]) for fold in range(count)]
+
+
+def _speakers(corpus: Corpus, member: str) -> list[str]:
+    """Return every speaker of a member corpus, sorted."""
+    found = set()
+    for clip in corpus.clips:
+        if clip.corpus == member:
+            if clip.speaker_id is None:
+                raise CorpusError(
+                    f"{clip.name} of {member} states no speaker, so the protocol cannot keep "
+                    "speakers apart; add a speaker column to a manifest or take the protocol random"
+                )
+            found.add(clip.speaker_id)
+    return sorted(found)
+
+
+def _by_speaker(corpus: Corpus, tested: list[set[str]], speech_only: bool) -> list[list[str]]:
+    """Return the splits of each fold, with the speakers of further corpora in the same folds."""
+    folds = [set(speakers) for speakers in tested]
+    main, *others = corpus.members
+    for member in others:
+        speakers = _speakers(corpus, member)
+        if len(speakers) < 2 * len(folds):
+            raise CorpusError(
+                f"{member} has {len(speakers)} speakers, too few for {len(folds)} folds"
+            )
+        for number, fold in enumerate(folds):
+            fold |= set(speakers[number :: len(folds)])
+    if len(folds) < 2:
+        raise CorpusError("there is only one speaker, so none would be left to train on")
+    return [
+        _splits(corpus, fold, folds[(number + 1) % len(folds)], main if speech_only else "")
+        for number, fold in enumerate(folds)
+    ]
+
+
+def _splits(corpus: Corpus, test: set[str], following: set[str], speech_of: str) -> list[str]:
+    """Return the split of each clip; songs of the corpus `speech_of` are left out."""
+    split_of: dict[str | None, str] = dict.fromkeys(test, "test")
+    for member in corpus.members:
+        own = sorted(speaker for speaker in following if speaker.startswith(f"{member}/"))
+        split_of |= dict.fromkeys(set(own[::2]) - test, "val")
+    return [
+        "" if clip.corpus == speech_of and clip.channel != "speech"
+        else split_of.get(clip.speaker_id, "train")
+        for clip in corpus.clips
+    ]  # fmt: skip

@@ -1,0 +1,209 @@
+"""Download a corpus from its publisher: resumable, verified, unpacked whole or not at all.
+
+Nothing is trusted before its checksum matches, and no name inside an archive ever is: if one leads
+out of its folder, nothing is unpacked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import requests
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from ..errors import DownloadError, translated
+from .ravdess import RAVDESS
+
+CHUNK = 1 << 14  # bytes; a broken connection loses less than one
+MAX_BYTES = 2 << 30  # of an archive, packed and unpacked: far more than any here needs
+ATTEMPTS = 5
+TIMEOUT = 30.0  # s without data
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published file and its published MD5 sum."""
+
+    name: str
+    md5: str
+
+
+ZENODO = "https://zenodo.org/records/1188976/files"
+ARCHIVES = (
+    Archive("Audio_Speech_Actors_01-24.zip", "bc696df654c87fed845eb13823edef8a"),
+    Archive("Audio_Song_Actors_01-24.zip", "5411230427d67a21e18aa4d466e6d1b9"),
+)
+
+
+def download_ravdess(
+    out: Path,
+    *,
+    base_url: str = ZENODO,
+    archives: tuple[Archive, ...] = ARCHIVES,
+    pause: float = 2.0,
+) -> Path:
+    """Fetch, verify and unpack RAVDESS; archives that were unpacked before are kept as they are.
+
+    Args:
+        out: folder in which each archive gets a folder.
+        base_url: address of the folder that holds the archives.
+        archives: the files to fetch.
+        pause: seconds before the first retry; doubled before each further one.
+
+    Returns:
+        `out`.
+
+    Raises:
+        DownloadError: the server does not answer, an archive does not match its published sum, or
+            an archive holds a name that leads out of its folder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for archive in archives:
+        target = out / Path(archive.name).stem
+        if target.exists():
+            continue
+        path = out / archive.name
+        if not (path.exists() and md5(path) == archive.md5):
+            fetch(f"{base_url}/{archive.name}?download=1", path, archive.md5, pause=pause)
+        unpack(path, target)
+        path.unlink()
+    return out
+
+
+def fetch(url: str, path: Path, expected_md5: str, *, pause: float = 2.0) -> None:
+    """Download `url` to `path`, resuming after a broken connection.
+
+    The data are collected in `path` + `.part`, from which a later call resumes, and renamed once
+    their MD5 sum matches.
+
+    Raises:
+        DownloadError: every attempt failed, the file is too large, or the sum does not match, in
+            which case the data are deleted.
+    """
+    part = path.with_name(path.name + ".part")
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(pause * 2 ** (attempt - 1))
+        try:
+            _continue(url, part)
+            break
+        except requests.RequestException as error:
+            reason = error
+            if not _worth_retrying(error):
+                raise DownloadError(f"{url}: {error}") from error
+    else:
+        raise DownloadError(
+            f"{url}: gave up after {ATTEMPTS} attempts ({reason}); run the same command again to "
+            "resume the download"
+        ) from reason
+    found = md5(part)
+    if found != expected_md5:
+        part.unlink()
+        raise DownloadError(
+            f"{url} has the MD5 sum {found}, but {expected_md5} was published; the file was "
+            "deleted: try again, and if that fails the publisher has changed the file"
+        )
+    part.replace(path)
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpack the recordings in `archive` to the new folder `target`, all or none.
+
+    Raises:
+        DownloadError: the archive is damaged or too large, or holds a name that leads out of its
+            folder.
+    """
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        with translated(DownloadError, archive):
+            with zipfile.ZipFile(archive) as opened:
+                members = list(_members(opened))
+                budget = MAX_BYTES
+                for member, relative in members:
+                    budget -= _extract(opened, member, temporary / relative, budget)
+            if not members:
+                raise DownloadError(f"{archive} holds no RAVDESS recordings")
+            temporary.chmod(0o755)
+            temporary.replace(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def md5(path: Path) -> str:
+    """Return the MD5 sum of a file in hexadecimal, as Zenodo publishes it."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _continue(url: str, part: Path) -> None:
+    """Append the missing data to `part`, or start again if the server does not support ranges."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            return  # the file is complete; its sum is checked by the caller
+        response.raise_for_status()
+        resumed = response.status_code == requests.codes.partial_content
+        have = have if resumed else 0
+        announced = int(response.headers.get("Content-Length", 0)) or None
+        with part.open("ab" if resumed else "wb") as file:
+            for chunk in _shown(response, part.name, have, announced):
+                have += len(chunk)
+                if have > MAX_BYTES:
+                    raise DownloadError(f"{url} sends more than {MAX_BYTES} bytes; stopped")
+                file.write(chunk)
+
+
+def _shown(
+    response: requests.Response, name: str, have: int, announced: int | None
+) -> Iterator[bytes]:
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        total = have + announced if announced else None
+        task = progress.add_task(name.removesuffix(".part"), total=total, completed=have)
+        for chunk in response.iter_content(CHUNK):
+            progress.advance(task, len(chunk))
+            yield chunk
+
+
+def _worth_retrying(error: requests.RequestException) -> bool:
+    """Return whether the connection or the server failed, rather than the request being wrong."""
+    return error.response is None or error.response.status_code >= 500
+
+
+def _members(opened: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """Yield the recordings with their relative paths, which are safe to unpack."""
+    for member in opened.infolist():
+        name = PurePosixPath(member.filename)
+        unsafe = name.is_absolute() or ".." in name.parts or "\\" in member.filename
+        link = (member.external_attr >> 16) & 0o170000 == 0o120000
+        if unsafe or link or ":" in member.filename:
+            raise DownloadError(
+                f"{opened.filename} holds {member.filename!r}, which leads out of its folder: "
+                "nothing was unpacked"
+            )
+        if not member.is_dir() and RAVDESS.pattern.fullmatch(name.stem):
+            yield member, name
+
+
+def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, budget: int) -> int:
+    """Unpack one member and return its size, which its header may misstate."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with opened.open(member) as source, path.open("wb") as file:
+        while chunk := source.read(CHUNK):
+            written += len(chunk)
+            if written > budget:
+                raise DownloadError(f"{opened.filename} unpacks to more than {MAX_BYTES} bytes")
+            file.write(chunk)
+    return written

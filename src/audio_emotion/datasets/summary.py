@@ -1,0 +1,94 @@
+"""What a corpus holds, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ..errors import AudioError
+from ..labels import EMOTIONS
+from .clip import Clip
+from .corpus import Corpus, duplicates
+
+
+def summarize(corpus: Corpus) -> dict[str, Any]:
+    """Return counts, durations, duplicates and unreadable files; every recording is decoded."""
+    with ThreadPoolExecutor() as pool:
+        read = list(pool.map(_read, corpus.clips))
+    clips = corpus.clips
+    return {
+        "corpus": corpus.name,
+        "licence": corpus.licence,
+        "citation": corpus.citation,
+        "clips": len(clips),
+        "emotions": _count(clip.label.label for clip in clips),
+        "speakers": _count(clip.speaker for clip in clips),
+        "genders": _count(clip.gender for clip in clips),
+        "channels": _count(clip.channel for clip in clips),
+        "intensities": _count(clip.intensity for clip in clips),
+        "emotions_by_channel": {
+            channel: _count(clip.label.label for clip in clips if clip.channel == channel)
+            for channel in sorted({clip.channel for clip in clips if clip.channel})
+        },
+        "sampling_rates": _count(rate for _, rate, _ in read),
+        "seconds": _durations([seconds for seconds, _, _ in read if seconds is not None]),
+        "duplicates": duplicates(clips, corpus.digests()),
+        "unreadable": [error for _, _, error in read if error],
+        "skipped": corpus.skipped_summary(),
+    }
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """Return what `summarize` found as lines for a terminal."""
+    lines = [f"{facts['corpus']}: {facts['clips']} clips, licence {facts['licence']}"]
+    for name in ("emotions", "channels", "genders", "intensities", "sampling_rates"):
+        if facts[name]:
+            lines.append(f"{name.replace('_', ' '):15} {_listed(facts[name])}")
+    for channel, emotions in facts["emotions_by_channel"].items():
+        lines.append(f"  in {channel:10}  {_listed(emotions)}")
+    if facts["speakers"]:
+        clips = list(facts["speakers"].values())
+        lines.append(f"{'speakers':15} {len(clips)}, {min(clips)} to {max(clips)} clips each")
+    if facts["seconds"]:
+        lines.append(
+            "{:15} {total:.0f} in total; shortest {shortest:.2f}, median {median:.2f}, "
+            "longest {longest:.2f}".format("seconds", **facts["seconds"])
+        )
+    for name in ("duplicates", "unreadable"):
+        lines.append(f"{name:15} {len(facts[name]) or 'none'}")
+        lines += ["  " + (e if isinstance(e, str) else " = ".join(e)) for e in facts[name]]
+    return "\n".join([*lines, *facts["skipped"]])
+
+
+def _read(clip: Clip) -> tuple[float | None, int | None, str | None]:
+    try:
+        signal, sampling_rate = clip.read()
+    except AudioError as error:
+        return None, None, str(error)
+    return len(signal) / sampling_rate, sampling_rate, None
+
+
+def _count(values: Iterable[object]) -> dict[str, int]:
+    """Count known values, in the order of the emotions or else of their names."""
+    counts = Counter(str(value) for value in values if value is not None)
+    order = {name: index for index, name in enumerate(EMOTIONS)}
+    return dict(sorted(counts.items(), key=lambda item: (order.get(item[0], 0), item[0])))
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _durations(seconds: list[float]) -> dict[str, float]:
+    if not seconds:
+        return {}
+    return {
+        "total": float(np.sum(seconds)),
+        "shortest": float(np.min(seconds)),
+        "median": float(np.median(seconds)),
+        "longest": float(np.max(seconds)),
+    }

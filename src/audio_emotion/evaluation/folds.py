@@ -1,0 +1,142 @@
+"""Summarise the folds of a protocol, corpus by corpus: mean, deviation and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..datasets import Clip, Corpus
+from .analysis import Row, analyse, restrict, scores
+from .metrics import SCORES
+from .protocols import Protocol
+
+# Two-sided 95 % quantiles of Student's t by degrees of freedom; their limit is 1.96.
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+Folds = Mapping[str, Sequence[Row]]
+
+
+def summarize(
+    folds: Folds, corpus: Corpus, protocol: Protocol, labels: Sequence[str], name: str
+) -> dict[str, dict[str, Any]]:
+    """Return a result for each corpus, and for each channel of a corpus with speech and song.
+
+    A corpus that lacks labels is evaluated among those it has, and the result says so.
+
+    Args:
+        folds: rows of the test split of each finished fold.
+        corpus: the corpora that the protocol was built on.
+        protocol: the folds.
+        labels: of the models.
+        name: of the configuration.
+    """
+    results = {}
+
+    def add(key: str, title: str, **wanted: str) -> None:
+        kept = {
+            fold: [row for row in rows if wanted.items() <= row.items()]
+            for fold, rows in folds.items()
+        }
+        kept = {fold: rows for fold, rows in kept.items() if rows}
+        if kept:
+            found = _result(kept, wanted["corpus"], corpus, protocol, labels)
+            results[key] = {"model": f"configuration {name}", "corpus": title, **found}
+
+    for member in corpus.members:
+        add(member, member, corpus=member)
+        rows = [row for rows in folds.values() for row in rows if row["corpus"] == member]
+        if {row["channel"] for row in rows} == {"speech", "song"}:
+            for channel in ("speech", "song"):
+                add(f"{member}-{channel}", f"{member} {channel}", corpus=member, channel=channel)
+    return results
+
+
+def over_folds(values: Sequence[float]) -> dict[str, float | None]:
+    """Return the mean, the standard deviation and the half width of Student's 95 % interval.
+
+    One fold has neither deviation nor interval.
+    """
+    count = len(values)
+    found: dict[str, float | None] = {"mean": float(np.mean(values))}
+    if count == 1:
+        return found | {"deviation": None, "half_width": None}
+    deviation = float(np.std(values, ddof=1))
+    quantile = STUDENT[min(count - 2, len(STUDENT) - 1)]
+    return found | {"deviation": deviation, "half_width": quantile * deviation / count**0.5}
+
+
+def as_text(results: Mapping[str, dict[str, Any]]) -> str:
+    """Return two lines for each corpus: its scores and what they mean."""
+    lines = []
+    for name, result in results.items():
+        parts = [
+            f"{score} {_interval(found['mean'], found['half_width'])}"
+            for score, found in result["over_folds"].items()
+        ]
+        count = len(result["folds"])
+        lines.append(f"{name}: {', '.join(parts)} over {count} fold{'s' * (count > 1)}")
+        lines.append(f"  {result['protocol']}")
+    return "\n".join(lines)
+
+
+def shared_labels(
+    member: str, corpus: Corpus, protocol: Protocol, labels: Sequence[str]
+) -> list[str]:
+    """Return those of `labels` that occur both in a member corpus and in training."""
+    occurring = {clip.label.label for clip in corpus.clips if clip.corpus == member}
+    trained = {clip.label.label for clip in _trained(corpus, protocol)}
+    return [label for label in labels if label in occurring & trained]
+
+
+def restrict_to(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
+    """Return the rows whose label is one of `labels`, with predictions among them."""
+    if not rows or list(rows[0]["probabilities"]) == list(labels):
+        return list(rows)
+    return restrict([row for row in rows if row["label"] in labels], labels)
+
+
+def _result(
+    folds: Folds, member: str, corpus: Corpus, protocol: Protocol, labels: Sequence[str]
+) -> dict[str, Any]:
+    shared = shared_labels(member, corpus, protocol, labels)
+    dropped = [label for label in labels if label not in shared]
+    folds = {fold: restrict_to(rows, shared) for fold, rows in folds.items()}
+    pooled = [row for rows in folds.values() for row in rows]
+    by_fold = {
+        fold: {name: found[name]["value"] for name in SCORES}
+        for fold, rows in folds.items()
+        for found in [scores(rows, shared)]
+    }
+    return {
+        "split": "test",
+        "protocol": _in_words(corpus, protocol, len(folds), dropped),
+        "protocol_name": protocol.name,
+        "over_folds": {
+            name: over_folds([values[name] for values in by_fold.values()]) for name in SCORES
+        },
+        "folds": {fold: {"clips": len(folds[fold])} | values for fold, values in by_fold.items()},
+        **analyse(pooled, shared),
+        "errors": [],
+        "predictions": pooled,
+    }
+
+
+def _interval(mean: float, half_width: float | None) -> str:
+    spread = "" if half_width is None else f" ± {100 * half_width:.2f}"
+    return f"{100 * mean:.2f}{spread} %"
+
+
+def _trained(corpus: Corpus, protocol: Protocol) -> list[Clip]:
+    """Return the clips that any fold trains on."""
+    return [corpus.clips[n] for n in {n for fold in protocol.folds for n in fold.members("train")}]
+
+
+def _in_words(corpus: Corpus, protocol: Protocol, done: int, dropped: Sequence[str]) -> str:
+    trained = {clip.corpus for clip in _trained(corpus, protocol)}
+    members = " + ".join(member for member in corpus.members if member in trained)
+    text = f"protocol {protocol.name} (version {protocol.version}), {protocol.promise}; "
+    text += f"{done} of {len(protocol.folds)} folds, test splits pooled; trained on {members}"
+    if dropped:
+        text += f"; evaluated among the shared labels, without {' and '.join(dropped)}"
+    return text

@@ -1,0 +1,154 @@
+"""The model file: an ONNX graph from waveform to probabilities, with metadata that describe it.
+
+The file is the contract with every consumer.  Its metadata hold the few values that readers need,
+each under a key of its own: text as it is, anything else as JSON.  `ModelInfo` is their schema.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ..datasets.provenance import FittedClips
+from ..errors import ModelError, translated
+from ..labels import check_labels
+
+FORMAT = "audio-emotion-2"
+INPUT, OUTPUTS = "waveform", ("probabilities", "voiced")
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Schema(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Calibration(_Schema):
+    """What turns logits into trustworthy confidences, and how it was found on validation clips."""
+
+    temperature: float = Field(1.0, gt=0)  # logits are divided by it
+    threshold: Share = 1.0  # confidence from which a prediction counts as confident
+    target_accuracy: Share = 0.9  # the accuracy that the threshold was chosen for
+    coverage: Share = 0.0  # share of validation clips predicted with confidence
+    clips: int = Field(0, ge=0)  # of the validation split
+    ece_before: Share | None = None  # expected calibration error at temperature 1
+    ece_after: Share | None = None  # and at the temperature found
+
+
+class ModelInfo(_Schema):
+    """The metadata of a model file."""
+
+    format: str
+    name: str  # of the configuration that trained it
+    labels: tuple[str, ...]  # in the order of the probabilities
+    sampling_rate: int = Field(ge=8_000, le=48_000)  # Hz of the waveform
+    win_dur: float = Field(gt=0.1, le=30)  # s that the model takes at once
+    precision: str  # of the stored weights
+    calibration: Calibration
+    frontend: dict[str, Any]  # parameters of the front end, with which inputs can be drawn
+    trained_on: str  # names of the corpora
+    citation: str
+    licence: str
+    protocol: str  # how the clips were split
+    provenance: dict[str, Any]  # the clips it was fitted on, as `FittedClips` reads them
+    scores: dict[str, float]  # of the last epoch
+    package_version: str
+    created: str  # ISO 8601
+
+    @field_validator("labels")
+    @classmethod
+    def _check_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        return check_labels(labels)
+
+    @model_validator(mode="after")
+    def _check_provenance(self) -> ModelInfo:
+        assert self.fitted
+        return self
+
+    @cached_property
+    def fitted(self) -> FittedClips:
+        """The clips that the model was trained, chosen and tested with."""
+        return FittedClips(self.provenance)
+
+    def to_metadata(self) -> dict[str, str]:
+        """The values as an ONNX file stores them."""
+        values = self.model_dump(mode="json")
+        return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
+
+
+def parse_info(metadata: dict[str, str], origin: str) -> ModelInfo:
+    """Check the metadata of a model file.
+
+    Raises:
+        ModelError: the format is another one, or a value is missing, of the wrong type, out of
+            range, NaN or unsafe; the message names `origin` and the key.
+    """
+    found = metadata.get("format")
+    if found != FORMAT:
+        older = f"of the older format {found!r}" if found else "an ONNX model of another program"
+        raise ModelError(
+            f"{origin} is {older}, not {FORMAT!r}; make one with 'audio-emotion export RUN'"
+        )
+    try:
+        return ModelInfo.model_validate({k: _parsed(k, v) for k, v in metadata.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "provenance"
+        raise ModelError(f"{origin}: metadata '{where}': {first['msg']}") from error
+
+
+def _parsed(key: str, text: str) -> Any:
+    field = ModelInfo.model_fields.get(key)
+    if field is None or field.annotation is str:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # which is of the wrong type, as the schema then says
+
+
+def open_model(path: Path, threads: int) -> tuple[Any, ModelInfo]:
+    """Open a model file.
+
+    Returns:
+        ONNX Runtime's session and the checked metadata.
+
+    Raises:
+        ModelError: the file is missing, damaged or not a model file of this package.
+    """
+    import onnxruntime
+
+    if not path.is_file():
+        raise ModelError(f"there is no model file {path}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    with translated(ModelError, path):
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        metadata = session.get_modelmeta().custom_metadata_map
+    info = parse_info(metadata, str(path))
+    _check_signature(session, info, path)
+    return session, info
+
+
+def _check_signature(session: Any, info: ModelInfo, path: Path) -> None:
+    """Refuse a graph whose inputs or outputs are not those of the contract."""
+    inputs = {value.name: value.shape for value in session.get_inputs()}
+    outputs = {value.name: value.shape for value in session.get_outputs()}
+    if list(inputs) != [INPUT] or len(inputs[INPUT]) != 2 or set(outputs) != set(OUTPUTS):
+        raise ModelError(f"{path} does not map {INPUT} to {' and '.join(OUTPUTS)}")
+    for name, width in zip(OUTPUTS, (len(info.labels), 2), strict=True):
+        shape = outputs[name]
+        if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != width):
+            raise ModelError(f"{path}: {name} has shape {shape}, not (batch, {width})")
+
+
+def default_model() -> Path:
+    """Return the path of the model that comes with the package."""
+    return Path(str(resources.files(__package__) / "models" / "default.onnx"))

@@ -1,0 +1,38 @@
+"""The result for one file: a prediction, or why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..audio import Source, describe
+from ..errors import AudioEmotionError
+from .classifier import Classifier
+from .prediction import Prediction
+
+KEYS = ("label", "confidence", "confident", "duration", "probabilities")  # of a prediction
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """The prediction for a file, or the error that prevented it."""
+
+    file: str
+    prediction: Prediction | None = None
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; every key is always present."""
+        values = self.prediction.as_dict() if self.prediction else dict.fromkeys(KEYS)
+        return {"file": self.file, **values, "error": self.error}
+
+
+def predict_file(
+    classifier: Classifier, source: Source, *, max_dur: float, name: str | None = None
+) -> FileResult:
+    """Predict one recording; a recording that cannot be read gives a result that says why."""
+    name = name or describe(source)
+    try:
+        return FileResult(name, classifier.file(source, max_dur=max_dur))
+    except AudioEmotionError as error:
+        return FileResult(name, error=str(error))

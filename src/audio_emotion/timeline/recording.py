@@ -1,0 +1,175 @@
+"""The timeline of a whole recording, from a signal or a file of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import Signal, Source, as_signal, open_audio
+from ..errors import AudioError
+from ..inference.classifier import Classifier
+from .segmenter import Segment
+from .settings import TimelineSettings
+from .stream import TimelineStream
+from .vad import RATE
+
+BLOCK_DUR = 10.0  # s pushed at a time
+T = TypeVar("T")
+Progress: TypeAlias = Callable[[float, float | None], None]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Segments that cover a recording in order, and the probabilities they were made from."""
+
+    duration: float  # s
+    labels: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    step_dur: float  # s between rows of `probabilities`
+    probabilities: npt.NDArray[np.float32]  # (steps, labels), NaN where there is no speech
+    broken: str | None = None  # why reading stopped before the end, if it did
+    clipped: float = 0.0  # share of the samples at full scale
+
+    def durations(self) -> dict[str, float]:
+        """Return the seconds of each label that occurs, the longest first."""
+        found: dict[str, float] = {}
+        for segment in self.segments:
+            found[segment.label] = found.get(segment.label, 0.0) + segment.duration
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def timeline(
+    signal: npt.ArrayLike,
+    sampling_rate: int,
+    classifier: Classifier | None = None,
+    settings: TimelineSettings | None = None,
+) -> Timeline:
+    """Predict emotions over the time of a mono signal.
+
+    Args:
+        signal: `(samples,)`; floats with full scale at 1, or integers with their own.
+        sampling_rate: of `signal`, in Hz.
+        classifier: the model; by default the shipped one.
+        settings: how; the defaults if left out.
+
+    Raises:
+        AudioError: as `as_signal`.
+
+    >>> [segment.label for segment in timeline(np.zeros(32_000), 16_000).segments]
+    ['no speech']
+    """
+    mono = as_signal(signal, sampling_rate)
+    block = round(BLOCK_DUR * sampling_rate)
+    blocks = (mono[start : start + block] for start in range(0, len(mono), block))
+    return collect(blocks, sampling_rate, classifier, settings)
+
+
+def timelines_of_file(
+    source: Source,
+    classifier: Classifier | None = None,
+    settings: TimelineSettings | None = None,
+    *,
+    separate: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Timeline]:
+    """Yield the timeline of a recording, or one for each of its channels, in bounded memory.
+
+    If the recording breaks off, what came before is kept and `Timeline.broken` says why.
+
+    Args:
+        source: a path, the bytes of a file, or a seekable binary file.
+        classifier: the model; by default the shipped one.
+        settings: how; the defaults if left out.
+        separate: whether to treat each channel by itself instead of their mean.
+        progress: called with the seconds done and, if the header states it, the total, of all
+            channels together.
+
+    Raises:
+        AudioError: as `read_audio`, if nothing at all can be read.
+    """
+    classifier = classifier or Classifier()
+    with open_audio(source) as stream:
+        channels = stream.channels if separate else 1
+        total = channels * stream.stated_dur if stream.stated_dur else None
+    before = 0.0
+
+    def report(done: float) -> None:
+        if progress:
+            progress(before + done, total)
+
+    for channel in range(channels):
+        with open_audio(source) as stream:
+            mono = (b[:, channel] if separate else b.mean(1) for b in stream.blocks)
+            found = collect(mono, stream.sampling_rate, classifier, settings, report)
+        before += found.duration
+        yield found
+
+
+def collect(
+    blocks: Iterable[Signal],
+    sampling_rate: int,
+    classifier: Classifier | None = None,
+    settings: TimelineSettings | None = None,
+    report: Callable[[float], None] | None = None,
+) -> Timeline:
+    """Make the timeline of consecutive mono blocks; `report` gets the seconds done.
+
+    Another thread decodes and finds speech in the next blocks while the model predicts these.
+    """
+    stream = TimelineStream(classifier or Classifier(), settings)
+    segments: list[Segment] = []
+    broken = None
+    longer = _joined(blocks, round(BLOCK_DUR * sampling_rate))
+    try:
+        with closing(_ahead(stream.detect(block, sampling_rate) for block in longer)) as coming:
+            for detected in coming:
+                segments += stream.predict(detected)
+                if report:
+                    report(detected.processed / RATE)
+    except AudioError as error:
+        if not stream.duration:
+            raise
+        broken = str(error)
+    segments += stream.close()
+    return Timeline(
+        stream.duration,
+        stream.classifier.labels,
+        tuple(segments),
+        stream.settings.step_dur,
+        stream.axis.rows(stream.duration),
+        broken,
+        stream.clipped,
+    )
+
+
+def _joined(blocks: Iterable[Signal], least: int) -> Iterator[Signal]:
+    """Join blocks to at least `least` samples; on an error yield what came before it first."""
+    parts: list[Signal] = []
+    try:
+        for block in blocks:
+            parts.append(block)
+            if sum(map(len, parts)) >= least:
+                yield np.concatenate(parts)
+                parts = []
+    except AudioError:
+        if parts:
+            yield np.concatenate(parts)
+        raise
+    if parts:
+        yield np.concatenate(parts)
+
+
+def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """Yield each item while a thread makes the next."""
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield cast(T, item)

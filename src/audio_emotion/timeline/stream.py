@@ -1,0 +1,176 @@
+"""A timeline of samples that are still arriving, the same however they are cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import Signal, as_signal, resample
+from ..errors import AudioError
+from ..inference.classifier import Classifier
+from .axis import Axis
+from .segmenter import Segment, Segmenter
+from .settings import TimelineSettings
+from .vad import CHUNK, RATE, SpeechDetector, SpeechRegion
+from .windows import Windows
+
+FULL_SCALE = 0.999  # amplitude from which a sample counts as clipped
+
+
+@dataclass(frozen=True)
+class Detected:
+    """Samples at `RATE`, and the speech regions in them and in those before."""
+
+    samples: Signal
+    regions: list[tuple[SpeechRegion, int]]  # as known after so many samples of the stream
+    processed: int  # samples of the stream that the detector has processed
+
+
+class TimelineStream:
+    """A timeline of samples that are still arriving.
+
+    Args:
+        classifier: the model.
+        settings: how; the defaults if left out.
+
+    >>> from audio_emotion import Classifier
+    >>> stream = TimelineStream(Classifier())
+    >>> stream.push(np.zeros(32_000), 16_000)
+    []
+    >>> [segment.label for segment in stream.close()]
+    ['no speech']
+    """
+
+    def __init__(self, classifier: Classifier, settings: TimelineSettings | None = None) -> None:
+        self.classifier = classifier
+        self.settings = chosen = settings or TimelineSettings()
+        # `detect` changes these, and `predict` those below, so that both can run in parallel.
+        self._detector = SpeechDetector(chosen.speech_threshold, chosen.gap_dur, chosen.pad_dur)
+        self._resampler: _Resampler | None = None
+        self._rest = np.zeros(0, np.float32)  # less than a chunk, not yet processed
+        self._processed = 0
+        self._clipped = 0  # samples pushed at full scale
+
+        win_dur = min(chosen.win_dur, classifier.win_dur)
+        self._windows = Windows(win_dur, min(chosen.hop_dur, win_dur))
+        self.axis = Axis(chosen.step_dur, len(classifier.labels))
+        self._segmenter = Segmenter(chosen, classifier.labels)
+        self._kept = np.zeros(0, np.float32)  # from `_offset` on, at RATE
+        self._offset = 0
+
+    @property
+    def duration(self) -> float:
+        """Seconds pushed so far."""
+        return self._resampler.duration if self._resampler else 0.0
+
+    @property
+    def clipped(self) -> float:
+        """Share of the samples pushed that are at full scale, in [0, 1]."""
+        return self._clipped / self._resampler.samples if self._resampler else 0.0
+
+    def push(self, signal: npt.ArrayLike, sampling_rate: int) -> list[Segment]:
+        """Take more samples and return the segments that are final now.
+
+        Args:
+            signal: `(samples,)`; floats with full scale at 1, or integers with their own.
+            sampling_rate: of `signal`, in Hz; the same in every call.
+
+        Raises:
+            AudioError: the samples are bad, or the rate has changed.
+        """
+        return self.predict(self.detect(signal, sampling_rate))
+
+    def close(self) -> list[Segment]:
+        """Return the remaining segments, up to the last sample pushed."""
+        segments = []
+        if self._resampler:
+            segments = self.predict(self._detect(self._resampler.flush()))
+        end = self._offset + len(self._kept)
+        region = self._detector.close(end)
+        if region:
+            segments += self.predict(Detected(np.zeros(0, np.float32), [(region, end)], end))
+        return segments + self._segmenter.close(self.duration)
+
+    def detect(self, signal: npt.ArrayLike, sampling_rate: int) -> Detected:
+        """Do the first half of `push`: find speech."""
+        mono = as_signal(signal, sampling_rate)
+        if self._resampler is None:
+            self._resampler = _Resampler(sampling_rate)
+        samples = self._resampler.push(mono, sampling_rate)
+        self._clipped += int((np.abs(mono) >= FULL_SCALE).sum())
+        return self._detect(samples)
+
+    def predict(self, detected: Detected) -> list[Segment]:
+        """Do the second half of `push`: run the model, in the order of detection."""
+        self._kept = np.concatenate([self._kept, detected.samples])
+        segments: list[Segment] = []
+        for region, available in detected.regions:
+            spans = self._windows.of(region, available)
+            for span in spans:
+                self.axis.add(span, self._probabilities(span))
+            if spans or region.end is not None:
+                end = region.end if region.end is not None else spans[-1][0]
+                segments += self._segmenter.push(region, self.axis.finish(end))
+        self._forget(detected.processed)
+        return segments
+
+    def _detect(self, samples: Signal) -> Detected:
+        waiting = np.concatenate([self._rest, samples])
+        regions = []
+        for at in range(0, len(waiting) - CHUNK + 1, CHUNK):
+            region = self._detector.push(waiting[at : at + CHUNK], self._processed)
+            self._processed += CHUNK
+            if region:
+                regions.append((region, self._processed))
+        self._rest = waiting[len(waiting) // CHUNK * CHUNK :]
+        return Detected(samples, regions, self._processed)
+
+    def _probabilities(self, span: tuple[int, int]) -> npt.NDArray[np.float64]:
+        """Predict one window alone: in a batch its last digits would depend on its neighbours."""
+        start, end = (sample - self._offset for sample in span)
+        window = resample(self._kept[start:end], RATE, self.classifier.sampling_rate)
+        row: npt.NDArray[np.float64] = self.classifier.windows(window[None])[0].astype(np.float64)
+        return row
+
+    def _forget(self, processed: int) -> None:
+        """Drop the samples that no later window can need."""
+        slack = round((self.settings.gap_dur + self.settings.pad_dur) * RATE) + CHUNK
+        drop = max(0, self._windows.needed(processed) - slack - self._offset)
+        self._kept = self._kept[drop:]
+        self._offset += drop
+
+
+class _Resampler:
+    """A stream resampled to `RATE`, the same however it is cut."""
+
+    def __init__(self, sampling_rate: int) -> None:
+        import soxr
+
+        self.sampling_rate = sampling_rate
+        self.samples = 0
+        same = sampling_rate == RATE
+        self._stream = None if same else soxr.ResampleStream(sampling_rate, RATE, 1, "float32")
+
+    @property
+    def duration(self) -> float:
+        return self.samples / self.sampling_rate
+
+    def push(self, signal: Signal, sampling_rate: int) -> Signal:
+        if sampling_rate != self.sampling_rate:
+            raise AudioError(
+                f"the stream began at {self.sampling_rate} Hz and continues at {sampling_rate} Hz; "
+                "resample it, or begin another stream"
+            )
+        self.samples += len(signal)
+        if self._stream is None:
+            return signal
+        resampled: Signal = self._stream.resample_chunk(signal)
+        return resampled
+
+    def flush(self) -> Signal:
+        if self._stream is None:
+            return np.zeros(0, np.float32)
+        rest: Signal = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        return rest

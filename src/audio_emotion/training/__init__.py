@@ -1,0 +1,1 @@
+"""Training, export and everything else that needs PyTorch."""

@@ -1,0 +1,1 @@
+"""Changes to training clips: of the waveform, of the spectrum, and of a batch of features."""

@@ -1,0 +1,59 @@
+"""Decoded recordings on disk, keyed by their content and every setting that shaped them.
+
+A changed file or a changed setting has another key, so nothing stale can be read.  Samples are
+stored as 16-bit PCM, the precision that the corpora were published in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from ..audio import Signal
+from ..files import write_with
+
+VERSION = 1  # of what fills the cache; raise it when that changes
+FULL_SCALE = 32_767
+
+
+def default_folder() -> Path:
+    """Return `$AUDIO_EMOTION_CACHE`, or the user's cache folder."""
+    import platformdirs
+
+    named = os.environ.get("AUDIO_EMOTION_CACHE")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("audio-emotion"))
+
+
+class SignalCache:
+    """Signals by content digest and settings, made on first use.
+
+    Args:
+        folder: where they are stored; see `default_folder`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = (folder or default_folder()) / "signals"
+
+    def get(self, digest: str, settings: dict[str, Any], make: Callable[[], Signal]) -> Signal:
+        """Return the signal for `digest` and `settings`, from disk or else from `make`.
+
+        A file that was damaged on disk is made again.
+        """
+        path = self._path(digest, settings)
+        try:
+            pcm = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            pcm = np.round(np.clip(make(), -1, 1) * FULL_SCALE).astype(np.int16)
+            write_with(path, lambda temporary: np.save(temporary, pcm, allow_pickle=False))
+        return cast(Signal, pcm.astype(np.float32) / FULL_SCALE)
+
+    def _path(self, digest: str, settings: dict[str, Any]) -> Path:
+        text = json.dumps([VERSION, digest, settings], sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()
+        return self.folder / key[:2] / f"{key}.npy"

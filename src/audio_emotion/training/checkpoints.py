@@ -1,0 +1,102 @@
+"""Checkpoints without pickle: tensors as safetensors, everything else as JSON in the header.
+
+Lightning passes a nested dictionary to a `CheckpointIO`.  Ours writes a single file, which appears
+whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from lightning.pytorch.plugins.io import CheckpointIO
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..errors import TrainingError, translated
+from ..files import write_with
+
+HEADER = "audio_emotion_checkpoint"
+SUFFIX = ".safetensors"
+
+
+class SafetensorsIO(CheckpointIO):
+    """Lightning's checkpoints as safetensors files."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Write `checkpoint` atomically."""
+        save(checkpoint, Path(path))
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read what `save_checkpoint` wrote."""
+        return load(Path(path))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete the file."""
+        Path(path).unlink(missing_ok=True)
+
+
+def save(checkpoint: Mapping[str, Any], path: Path) -> None:
+    """Write nested dictionaries, lists, numbers, strings and tensors as one file, atomically."""
+    tensors: dict[str, Tensor] = {}
+    tree = _strip(dict(checkpoint), tensors)
+    header = {HEADER: json.dumps(tree)}
+    write_with(path, lambda temporary: save_file(tensors, temporary, metadata=header))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read what `save` wrote.
+
+    Raises:
+        TrainingError: the file is missing, damaged or not a checkpoint of this package.
+    """
+    with translated(TrainingError, path):
+        with safetensors.safe_open(path, "pt") as file:
+            header = (file.metadata() or {}).get(HEADER)
+        if header is None:
+            raise TrainingError(f"{path} is not a checkpoint of this version")
+        tree, tensors = json.loads(header), load_file(path)
+    restored: dict[str, Any] = _restore(tree, tensors)
+    return restored
+
+
+def _strip(node: Any, tensors: dict[str, Tensor]) -> Any:
+    """Return `node` in JSON's own types, with each tensor replaced by its key in `tensors`.
+
+    JSON has no integer keys and no tuples, so a dictionary becomes a list of pairs and a tuple is
+    marked.  Anything else is refused, because it could not be restored.
+    """
+    if isinstance(node, Tensor):
+        key = str(len(tensors))
+        tensors[key] = node.detach().contiguous().clone()
+        return {"tensor": key}
+    if isinstance(node, Mapping):
+        return {"items": [[_strip(k, tensors), _strip(v, tensors)] for k, v in node.items()]}
+    if isinstance(node, tuple):
+        return {"tuple": [_strip(value, tensors) for value in node]}
+    if isinstance(node, list):
+        return [_strip(value, tensors) for value in node]
+    if isinstance(node, Path):
+        return str(node)
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    raise TrainingError(f"a checkpoint cannot hold a {type(node).__name__}: {node!r}")
+
+
+def _restore(node: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(node, list):
+        return [_restore(value, tensors) for value in node]
+    if not isinstance(node, dict):
+        return node
+    if "tensor" in node:
+        return tensors[node["tensor"]]
+    if "tuple" in node:
+        return tuple(_restore(value, tensors) for value in node["tuple"])
+    return {_restore(k, tensors): _restore(v, tensors) for k, v in node["items"]}

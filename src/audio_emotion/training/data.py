@@ -1,0 +1,182 @@
+"""Clips as batches: decoded once, augmented anew in each epoch, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..audio import Signal, resample
+from ..config import Config
+from ..datasets import Clip
+from .augmentation.waveform import add_noise, draw_pitch_and_speed, shift_and_stretch
+from .cache import SignalCache
+
+PITCH, NOISE, ORDER = 1, 2, 3  # streams of random numbers that never share a draw
+
+
+class Batch(NamedTuple):
+    """What a training step takes."""
+
+    waveforms: Tensor  # (batch, samples)
+    labels: Tensor  # (batch,)
+    corpora: Tensor  # (batch,), counted from 0, the main corpus
+
+
+@dataclass(frozen=True)
+class Item:
+    """A clip, the digest of its content, and its split."""
+
+    clip: Clip
+    digest: str
+    split: str
+    corpus: int = 0  # position among the corpora trained on together
+
+
+class Clips(Dataset[tuple[Signal, int, int]]):
+    """Signals at the model's rate; an index is `(epoch, item)`, so workers share no state.
+
+    Args:
+        items: the clips.
+        config: rate, augmentation and seed.
+        cache: where decoded signals are kept.
+        augment: whether to change pitch, tempo and noise.
+    """
+
+    def __init__(
+        self, items: Sequence[Item], config: Config, cache: SignalCache, *, augment: bool
+    ) -> None:
+        self.items = items
+        self.config = config
+        self.cache = cache
+        self.augment = augment
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Signal, int, int]:
+        epoch, number = index
+        item = self.items[number]
+        signal = self._decoded(item)
+        if self.augment:
+            rate, settings = self.config.frontend.sampling_rate, self.config.augment
+            drawn = draw_pitch_and_speed(settings, self._rng(item, PITCH, epoch))
+            signal = shift_and_stretch(signal, rate, *drawn)
+            signal = add_noise(signal, settings, self._rng(item, NOISE, epoch))
+        return signal, int(item.clip.label), item.corpus
+
+    def _decoded(self, item: Item) -> Signal:
+        rate = self.config.frontend.sampling_rate
+        return self.cache.get(
+            item.digest, {"sampling_rate": rate}, lambda: resample(*item.clip.read(), rate)
+        )
+
+    def _rng(self, item: Item, stream: int, epoch: int) -> np.random.Generator:
+        return np.random.default_rng(
+            [self.config.train.seed, stream, epoch, int(item.digest[:8], 16)]
+        )
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """`(epoch, item)` in an order that depends on seed and epoch only, shared among the ranks.
+
+    Args:
+        corpora: of each item; 0 is the main corpus.
+        seed: of the order.
+        auxiliary_ratio: items of other corpora in an epoch, for each of the main one; 0: all.
+        rank: of this process.
+        ranks: number of processes.
+    """
+
+    def __init__(
+        self,
+        corpora: Sequence[int],
+        seed: int,
+        auxiliary_ratio: float = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self.seed, self.rank, self.ranks = seed, rank, ranks
+        self.main = np.flatnonzero(np.asarray(corpora) == 0)
+        self.others = np.flatnonzero(np.asarray(corpora) != 0)
+        wanted = round(auxiliary_ratio * len(self.main)) if auxiliary_ratio else len(self.others)
+        self.drawn = min(wanted, len(self.others))
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch, and after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-(len(self.main) + self.drawn) // self.ranks)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        rng = np.random.default_rng([self.seed, ORDER, self.epoch])
+        others = rng.permutation(self.others)[: self.drawn]
+        order = rng.permutation(np.concatenate([self.main, others]))
+        padded = np.resize(order, len(self) * self.ranks)  # every rank the same number
+        return iter((self.epoch, int(item)) for item in padded[self.rank :: self.ranks])
+
+
+class ClipsModule(L.LightningDataModule):
+    """Loaders of the training and validation splits.
+
+    Args:
+        items: clips of every split.
+        config: every setting.
+        cache: where decoded signals are kept.
+    """
+
+    def __init__(self, items: Sequence[Item], config: Config, cache: SignalCache) -> None:
+        super().__init__()
+        self.items = items
+        self.config = config
+        self.cache = cache
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        items = [item for item in self.items if item.split == "train"]
+        trainer = self.trainer
+        ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        settings = self.config.train
+        corpora = [item.corpus for item in items]
+        sampler = EpochSampler(corpora, settings.seed, settings.auxiliary_ratio, *ranks)
+        clips = Clips(items, self.config, self.cache, augment=True)
+        return self._loader(clips, sampler, drop_last=len(sampler) > settings.batch_size)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        items = [item for item in self.items if item.split == "val"]
+        clips = Clips(items, self.config, self.cache, augment=False)
+        return self._loader(clips, [(0, number) for number in range(len(items))])
+
+    def _loader(
+        self,
+        clips: Clips,
+        sampler: Sampler[tuple[int, int]] | list[tuple[int, int]],
+        drop_last: bool = False,
+    ) -> DataLoader[Batch]:
+        workers = self.config.train.workers
+        return DataLoader(
+            clips,  # type: ignore[arg-type]  # `collate` makes a batch of its items
+            self.config.train.batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=collate,
+            drop_last=drop_last,  # a batch of one has no variance for the batch norm
+        )
+
+
+def collate(batch: Sequence[tuple[Signal, int, int]]) -> Batch:
+    """Join signals of any length into one batch, padded with zeros."""
+    longest = max(len(signal) for signal, _, _ in batch)
+    waveforms = torch.zeros(len(batch), longest)
+    for row, (signal, _, _) in zip(waveforms, batch, strict=True):
+        row[: len(signal)] = torch.from_numpy(signal)
+    _, labels, corpora = zip(*batch, strict=True)
+    return Batch(waveforms, torch.tensor(labels), torch.tensor(corpora))

@@ -1,0 +1,1 @@
+"""The front end: from waveforms to the features that a network takes."""

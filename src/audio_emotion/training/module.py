@@ -1,0 +1,161 @@
+"""One step of training, and what is measured on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from ..config import Config
+from .augmentation.batch import draw_mixup, mix, spec_augment
+from .augmentation.spectral import SpectralAugment
+from .data import Batch
+from .features.frontend import AT_ONCE
+from .model import EmotionModel
+
+PADDED_SHARE = 0.3  # of the clips, at either end, that keep some of the silence
+MASKED = -1e4  # logit of a label that a clip's corpus does not have
+
+
+class TrainingModule(L.LightningModule):
+    """A model with its augmentation, loss, metrics and optimiser.
+
+    Args:
+        config: every setting.
+        model: what is trained.
+        class_weights: `(corpora, classes)` factors of the loss; 0 for a label that clips of a
+            corpus cannot have, which is then left out of their softmax.
+    """
+
+    def __init__(self, config: Config, model: EmotionModel, class_weights: Tensor) -> None:
+        super().__init__()
+        self.config = config
+        self.model = model
+        self.spectral = SpectralAugment(config.augment, config.frontend)
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.class_weights: Tensor
+        self.scores = nn.ModuleDict(
+            {f"{split}_scores": _scores(len(config.labels)) for split in ("train", "val")}
+        )
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seed the step, so that a resumed training draws the same random numbers."""
+        torch.manual_seed(self.config.train.seed * 1_000_003 + self.global_step)
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            features, mask = self._augmented(batch.waveforms)
+        share, partner = draw_mixup(len(features), self.config.augment.mixup)
+        partner = partner.to(self.device)
+        targets, factors, allowed = self.targets(batch)
+        if share < 1:
+            mask, allowed = mask | mask[partner], allowed | allowed[partner]
+        features, targets, factors = (mix(v, share, partner) for v in (features, targets, factors))
+        logits = self.model.classify(features, mask)
+        loss = self.loss(logits, targets, factors, allowed)
+        self._record("train", logits, batch.labels, loss)
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        targets, factors, allowed = self.targets(batch)
+        logits = self.model(batch.waveforms).masked_fill(~allowed, MASKED)
+        self._record("val", logits, batch.labels, self.loss(logits, targets, factors, allowed))
+
+    def configure_optimizers(self) -> Any:
+        settings = self.config.train
+        weights = list(self.model.network.parameters())
+        groups = [
+            {"params": [w for w in weights if w.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, settings.lr, fused=not settings.gradient_clip)
+        steps = max(4, int(self.trainer.estimated_stepping_batches))
+        warmup = max(settings.warmup, 1.5 / steps)  # fewer divide by zero
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, settings.lr, total_steps=steps, pct_start=warmup
+        )
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def targets(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return one-hot labels, the factor of each clip, and the labels that its corpus has."""
+        weights = self.class_weights[batch.corpora]  # (batch, classes)
+        targets = nn.functional.one_hot(batch.labels, len(self.config.labels)).float()
+        return targets, (targets * weights).sum(1), weights > 0
+
+    def loss(self, logits: Tensor, targets: Tensor, factors: Tensor, allowed: Tensor) -> Tensor:
+        """Return the cross entropy with targets smoothed over the allowed labels.
+
+        Args:
+            logits: `(batch, classes)`.
+            targets: probabilities `(batch, classes)`.
+            factors: weight of each clip, `(batch,)`.
+            allowed: labels that each clip can have, `(batch, classes)`.
+        """
+        smoothing = self.config.train.label_smoothing
+        even = allowed.float() / allowed.sum(1, keepdim=True)
+        smoothed = targets * (1 - smoothing) + smoothing * even
+        log_probabilities = logits.float().masked_fill(~allowed, MASKED).log_softmax(1)
+        losses = -(smoothed * log_probabilities).sum(1)
+        return (losses * factors).sum() / factors.sum()
+
+    def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features of changed clips, and their frame mask."""
+        frontend, augment = self.model.frontend, self.config.augment
+        start, length = self._cropped(*frontend.extent(waveforms), waveforms.shape[1])
+        window = min(frontend.config.window, int(length.max())) if augment.crop_dur else None
+        placed = frontend.place(waveforms, start, length, window)
+        if augment.spectral_p:
+            power = torch.cat([frontend.power(few) for few in torch.split(placed, AT_ONCE)])
+            hop = frontend.config.hop_length
+            frames = torch.clamp(length[:, 0] // hop + 1, max=power.shape[1])
+            mel_power, frames = self.spectral(power, frames)
+            length = (frames[:, None] - 1) * hop
+        else:
+            mel_power = frontend.mel_power(placed)
+        features, mask = frontend.features(mel_power, length)
+        return spec_augment(features, augment), mask
+
+    def _cropped(self, start: Tensor, length: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+        """Keep some silence at random, and take a random part of what is longer than a crop."""
+        augment, rate = self.config.augment, self.config.frontend.sampling_rate
+        if augment.padding_dur:
+            most = augment.padding_dur * rate
+            struck = torch.rand(2, len(start), 1, device=start.device) < PADDED_SHARE
+            before, after = (torch.rand_like(struck, dtype=torch.float) * struck * most).long()
+            end = torch.clamp(start + length + after, max=samples)
+            start = torch.clamp(start - before, min=0)
+            length = end - start
+        if augment.crop_dur:
+            surplus = torch.clamp(length - round(augment.crop_dur * rate), min=0)
+            chance = torch.rand(surplus.shape, device=start.device)
+            start = start + (chance * (surplus + 1)).long()
+            length = length - surplus
+        return start, length
+
+    def _record(self, split: str, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
+        scores = self.scores[f"{split}_scores"]
+        scores["loss"].update(loss.detach(), len(labels))  # type: ignore[index, operator]
+        for name in ("accuracy", "f1"):
+            scores[name].update(logits.detach().float(), labels)  # type: ignore[index, operator]
+        for name in ("loss", "accuracy", "f1"):
+            self.log(
+                f"{split}_{name}",
+                scores[name],  # type: ignore[index]
+                on_step=False,
+                on_epoch=True,
+                prog_bar=True,
+            )
+
+
+def _scores(classes: int) -> nn.ModuleDict:
+    return nn.ModuleDict(
+        {
+            "loss": MeanMetric(),
+            "accuracy": MulticlassAccuracy(classes, average="micro"),
+            "f1": MulticlassF1Score(classes, average="macro"),
+        }
+    )
