@@ -1,4 +1,4 @@
-# Everything a newcomer types. Needs Python 3.10 or newer and make, nothing else; no sudo.
+# Everything a newcomer types.  Needs Python 3.11 or newer and make, nothing else; no sudo.
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +20,7 @@ test: $(VENV)/dev ## Run linter, types, doctests and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench: $(VENV)/dev ## Measure speed side by side and write benchmarks/results.md
 	$(BIN)/python benchmarks/run.py

@@ -6,8 +6,6 @@ Clips of the speakers held back from the shipped model's training.  In each, the
 with the most evidence is silenced, and for comparison ten random tenths.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Callable

@@ -6,8 +6,6 @@ Every row is the median over repeated pairs, timed in turn, so that a machine th
 slows both sides.  Only the ratios carry over to another machine.
 """
 
-from __future__ import annotations
-
 import platform
 import tempfile
 import time
@@ -19,15 +17,23 @@ import librosa
 import numpy as np
 import onnx
 import torch
-from audio_emotion.classifier import Classifier
-from audio_emotion.lab.export import ExportedModel, by_matrices, fuse_batch_norms, to_onnx
-from audio_emotion.lab.frontend import AT_ONCE, Frontend
-from audio_emotion.lab.networks import make_network
 
 from audio_emotion.config import Config, FrontendConfig, load_config
+from audio_emotion.datasets.provenance import Provenance
+from audio_emotion.inference.classifier import Classifier
+from audio_emotion.training.export import (
+    ExportedModel,
+    fuse_batch_norms,
+    model_info,
+    set_metadata,
+    to_onnx,
+)
+from audio_emotion.training.features.frontend import AT_ONCE, Frontend
+from audio_emotion.training.model import EmotionModel, TrainedModel
+from audio_emotion.training.run import TrainingData
 
 REPEATS = 15
-CLIPS = 100  # heard by each front end
+CLIPS = 100  # transformed by each front end
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -57,14 +63,16 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def front_end_row() -> list[str]:
-    """A few clips at once by ours; librosa's two calls for each, as the source system made them."""
-    config = Config().frontend
+    """A few clips at once by ours; librosa's two calls for each, as in the reference system."""
+    config = load_config("reference").frontend
     frontend, clip = Frontend(config), synthetic_clip(config)
     few = torch.from_numpy(clip).repeat(AT_ONCE, 1)
     lengths = torch.full((AT_ONCE, 1), len(clip))
 
     def ours() -> torch.Tensor:
-        return frontend.channels(frontend.mel_power(few), lengths)[0]
+        power = frontend.mel_power(few)
+        mask = frontend.frame_mask(power, lengths)
+        return frontend.stack(frontend.decibel(power, mask), mask)
 
     def theirs() -> tuple[np.ndarray, np.ndarray]:
         rate = config.sampling_rate
@@ -88,21 +96,22 @@ def front_end_row() -> list[str]:
 def exported(
     config: Config, folder: Path, *, matrices: bool = True
 ) -> tuple[ExportedModel, Classifier]:
-    """A model of random weights, and the same as a file on one thread of ONNX Runtime."""
+    """Return a model of random weights, and the same as a file on one thread of ONNX Runtime."""
     torch.manual_seed(0)
-    frontend = Frontend(config.frontend)
-    frontend.fit([torch.from_numpy(synthetic_clip(config.frontend))])
-    model = ExportedModel(frontend, make_network(config.network, config.frontend)).eval()
+    model = EmotionModel.build(config.architecture).eval()
+    model.frontend.fit([torch.from_numpy(synthetic_clip(config.frontend))])
     fuse_batch_norms(model.network)
-    path = folder / f"{config.name}.onnx"
-    onnx.save(to_onnx(by_matrices(model) if matrices else model), path)
-    model.mel_power = None
-    return model, Classifier(_with_metadata(path, config.frontend), threads=1)
+    graph = to_onnx(ExportedModel(model, matrices=matrices).eval())
+    data = TrainingData("none", "none", "none", "none", Provenance(()))
+    set_metadata(graph, model_info(TrainedModel(model, config.architecture, data), "fp32"))
+    path = folder / f"{config.name}-{matrices}.onnx"
+    onnx.save(graph, path)
+    return ExportedModel(model, matrices=False).eval(), Classifier(path, threads=1)
 
 
-def small_row(folder: Path, ours: Config) -> list[str]:
+def small_row(folder: Path, ours: Config, reference: Config) -> list[str]:
     """A configuration against the reference, both in ONNX Runtime, front ends included."""
-    configs = [ours, load_config("source")]
+    configs = [ours, reference]
     sessions = [exported(config, folder)[1] for config in configs]
     clips = [synthetic_clip(config.frontend)[None] for config in configs]
     mine, other, ratio = pair(
@@ -111,20 +120,20 @@ def small_row(folder: Path, ours: Config) -> list[str]:
     return [
         f"configuration {ours.name}, ms a clip of 3.5 s",
         f"{1e3 * mine:.1f}",
-        f"source {1e3 * other:.1f}",
+        f"reference {1e3 * other:.1f}",
         f"{ratio:.1f}×",
         "–",
     ]
 
 
 def spectrum_row(folder: Path) -> list[str]:
-    """Configuration voice with its spectrum by matrices, and by ONNX Runtime's own operator."""
-    config = load_config("voice")
+    """The spectrum of configuration default by matrices, and by ONNX Runtime's own operator."""
+    config = load_config("default")
     clip = synthetic_clip(config.frontend)[None]
     ours, theirs = (exported(config, folder, matrices=by)[1] for by in (True, False))
     mine, other, ratio = pair(lambda: ours.windows(clip), lambda: theirs.windows(clip))
     return [
-        "configuration voice, spectrum by matrices, ms a clip",
+        "configuration default, spectrum by matrices, ms a clip",
         f"{1e3 * mine:.1f}",
         f"STFT of the runtime {1e3 * other:.1f}",
         f"{ratio:.1f}×",
@@ -148,29 +157,14 @@ def network_row(config: Config, folder: Path) -> list[str]:
     ]
 
 
-def _with_metadata(path: Path, config: FrontendConfig) -> Path:
-    graph = onnx.load(path)
-    facts = {
-        "format": "audio-emotion-1",
-        "labels": '["a"]',
-        "sampling_rate": str(config.sampling_rate),
-        "win_dur": str(config.win_dur),
-    }
-    for key, value in facts.items():
-        graph.metadata_props.add(key=key, value=value)
-    onnx.save(graph, path)
-    return path
-
-
 def main() -> None:
     """Measure, print and write `results.md`."""
     torch.set_num_threads(1)
     with torch.inference_mode(), tempfile.TemporaryDirectory() as name:
-        networks = [network_row(load_config(c), Path(name)) for c in ("source", "voice")]
-        two = load_config("voice", ["network.members=2", "name=voice-of-two"])
-        voices = [load_config("voice"), load_config("committee"), two]
-        small = [small_row(Path(name), config) for config in voices]
-        rows = [front_end_row(), *networks, *small, spectrum_row(Path(name))]
+        configs = [load_config(name) for name in ("reference", "default")]
+        networks = [network_row(config, Path(name)) for config in configs]
+        small = small_row(Path(name), *reversed(configs))
+        rows = [front_end_row(), *networks, small, spectrum_row(Path(name))]
     header = ["one thread", "ours", "against", "times as fast", "distance"]
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * 5, *rows]]
     note = f"`make bench`, {platform.machine()}, PyTorch {torch.__version__}, {REPEATS} pairs."

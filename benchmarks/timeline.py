@@ -2,13 +2,10 @@
 
     python benchmarks/timeline.py RAVDESS CREMA-D
 
-The shipped model hears the speakers that were held back from its training, their clips joined to
-recordings of twelve in an order and with silences drawn by a seed.  These speakers chose the
-model's epoch and temperature, so the figures flatter a little; what they compare, they compare
-alike.
+Clips of the speakers held back from the shipped model's training are joined by twelves, in an order
+and with silences drawn by a seed.  These speakers chose the model's epoch and temperature, so the
+figures are a little optimistic, but equally so in every row.
 """
-
-from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -16,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from audio_emotion.classifier import Classifier
-from audio_emotion.segmenter import NO_SPEECH, EmotionSegment, TimelineSettings
 
 from audio_emotion.audio import Signal, resample
-from audio_emotion.corpora import Clip, load_corpora
+from audio_emotion.datasets import Clip, load_corpora
 from audio_emotion.evaluation.evaluate import select
-from audio_emotion.timeline import Timeline, timeline
+from audio_emotion.inference.classifier import Classifier
+from audio_emotion.timeline import NO_SPEECH, Segment, Timeline, TimelineSettings, timeline
 
 RATE = 16_000
 CLIPS = 12  # a recording
@@ -37,15 +33,15 @@ OVERLAP = 0.5  # intersection over union from which a segment is found
 
 @dataclass(frozen=True)
 class Truth:
-    """Where a clip's voice lies in a joined recording, in seconds."""
+    """Where a clip lies in a joined recording, in seconds."""
 
     start: float
     end: float
     label: str
 
 
-def voiced(signal: Signal) -> Signal:
-    """A clip without its silent ends, however noisy its room is."""
+def trimmed(signal: Signal) -> Signal:
+    """Return a clip without its silent ends, however noisy its room is."""
     frames = signal[: len(signal) // FRAME * FRAME].reshape(-1, FRAME)
     power = np.square(frames).mean(1)
     silence = power.max() * 10 ** (-TRIM_DB / 10)
@@ -57,15 +53,15 @@ def voiced(signal: Signal) -> Signal:
 def joined(
     clips: Sequence[Clip], silence: tuple[float, float], rng: np.random.Generator
 ) -> tuple[Signal, list[Truth]]:
-    """The clips' voices, brought to one level, one after the other."""
+    """Join the trimmed clips, brought to one level."""
     parts, truth, at = [], [], 0
     for clip in clips:
         gap = np.zeros(round(rng.uniform(*silence) * RATE), np.float32)
-        voice = voiced(resample(*clip.read(), RATE))
+        speech = trimmed(resample(*clip.read(), RATE))
         at += len(gap)
-        truth.append(Truth(at / RATE, (at + len(voice)) / RATE, clip.label.label))
-        at += len(voice)
-        parts += [gap, 0.1 * voice / max(float(np.sqrt(np.square(voice).mean())), 1e-6)]
+        truth.append(Truth(at / RATE, (at + len(speech)) / RATE, clip.label.label))
+        at += len(speech)
+        parts += [gap, 0.1 * speech / max(float(np.sqrt(np.square(speech).mean())), 1e-6)]
     return np.concatenate(parts).astype(np.float32), truth
 
 
@@ -83,37 +79,37 @@ def scores(found: Timeline, truth: Sequence[Truth]) -> dict[str, float]:
     """Sums over one recording, to be divided by their counts."""
     step = found.step_dur
     middles = (np.arange(round(found.duration / step)) + 0.5) * step
-    told = np.array([_at(found.segments, t) for t in middles])
+    predicted = np.array([_at(found.segments, t) for t in middles])
     real = np.array([_at(truth, t) for t in middles])
     spoken = real != NO_SPEECH
     segments = [s for s in found.segments if s.label != NO_SPEECH]
     hits = sum(any(_matches(s, t) for t in truth) for s in segments)
-    told_edges = np.array([edge for s in segments for edge in (s.start, s.end)] or [0.0])
-    edges = [np.abs(told_edges - edge).min() for t in truth for edge in (t.start, t.end)]
-    shares = found.shares()
+    found_edges = np.array([edge for s in segments for edge in (s.start, s.end)] or [0.0])
+    edges = [np.abs(found_edges - edge).min() for t in truth for edge in (t.start, t.end)]
+    durations = found.durations()
     wanted: dict[str, float] = {}
     for t in truth:
         wanted[t.label] = wanted.get(t.label, 0.0) + t.end - t.start
-    names = (set(shares) | set(wanted)) - {NO_SPEECH}
+    names = (set(durations) | set(wanted)) - {NO_SPEECH}
     return {
-        "frames": float((told[spoken] == real[spoken]).sum()),
+        "frames": float((predicted[spoken] == real[spoken]).sum()),
         "of_frames": float(spoken.sum()),
-        "activity": float(((told != NO_SPEECH) == spoken).sum()),
+        "activity": float(((predicted != NO_SPEECH) == spoken).sum()),
         "of_activity": float(len(real)),
         "hits": 2.0 * hits,
         "of_hits": float(len(segments) + len(truth)),
         "edges": float(np.sum(edges)),
         "of_edges": float(len(edges)),
-        "share_error": sum(abs(shares.get(n, 0) - wanted.get(n, 0)) for n in names),
-        "of_share_error": sum(wanted.values()),
+        "duration_error": sum(abs(durations.get(n, 0) - wanted.get(n, 0)) for n in names),
+        "of_duration_error": sum(wanted.values()),
     }
 
 
-def _at(segments: Sequence[EmotionSegment] | Sequence[Truth], time: float) -> str:
+def _at(segments: Sequence[Segment] | Sequence[Truth], time: float) -> str:
     return next((s.label for s in segments if s.start <= time < s.end), NO_SPEECH)
 
 
-def _matches(found: EmotionSegment, truth: Truth) -> bool:
+def _matches(found: Segment, truth: Truth) -> bool:
     shared = min(found.end, truth.end) - max(found.start, truth.start)
     union = max(found.end, truth.end) - min(found.start, truth.start)
     return found.label == truth.label and shared >= OVERLAP * union
@@ -137,7 +133,9 @@ def study(model: Classifier, clips: Sequence[Clip]) -> Iterator[str]:
             for key in ("frames", "hits"):
                 mean, low, high = (100 * value for value in interval(found, key))
                 cells.append(f"{mean:.1f} ({low:.0f}–{high:.0f})")
-            activity, edges, error = (share(found, k) for k in ("activity", "edges", "share_error"))
+            activity, edges, error = (
+                share(found, k) for k in ("activity", "edges", "duration_error")
+            )
             cells += [f"{100 * activity:.1f} %", f"{edges:.2f} s", f"{100 * error:.0f} %"]
             yield "| " + " | ".join(cells) + " |"
 
@@ -168,11 +166,11 @@ def main() -> None:
     held_back, _ = select(model, load_corpora(arguments.data), "val")
     for corpus in sorted({clip.corpus for clip in held_back}):
         clips = [clip for clip in held_back if clip.corpus == corpus]
-        print(f"\n{corpus}: {len(clips)} clips of {len({c.voice for c in clips})} speakers\n")
+        print(f"\n{corpus}: {len(clips)} clips of {len({c.speaker_id for c in clips})} speakers\n")
         print(
-            "| silence between | windows | clips right, alone | frames right, of the voiced "
-            "| segments found, F1 | voice or not, frames right | boundary off by, mean "
-            "| seconds an emotion, error |"
+            "| silence between | windows | clips alone, accuracy | frames of speech, accuracy "
+            "| segments found, F1 | speech or not, accuracy of frames | boundary off by, mean "
+            "| seconds of each label, error |"
         )
         print("|---|--:|--:|--:|--:|--:|--:|--:|")
         for row in study(model, clips):

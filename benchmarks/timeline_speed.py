@@ -1,15 +1,13 @@
-"""How fast long recordings are heard, part by part, and in how much memory.
+"""How fast long recordings are predicted, part by part, and in how much memory.
 
     python benchmarks/timeline_speed.py
     python benchmarks/timeline_speed.py --memory
 
 The recording is the speech in samples/ joined with pauses, again and again.  Parts are timed in
 turn, several times over; the median of each is a multiple of real time.  The rival has the shape of
-wav2vec 2.0 base (Baevski et al., 2020, arXiv:2006.11477) with random weights, and hears the same
+wav2vec 2.0 base (Baevski et al., 2020, arXiv:2006.11477) with random weights, and takes the same
 windows.
 """
-
-from __future__ import annotations
 
 import argparse
 import os
@@ -26,17 +24,17 @@ import onnx
 import onnxruntime
 import soundfile
 import torch
-from audio_emotion.classifier import default_model
-from audio_emotion.segmenter import NO_SPEECH, TimelineSettings
-from audio_emotion.voice import CHUNK, RATE, VoiceActivity
 from torch import Tensor, nn
 
 from audio_emotion import Classifier, read_audio, resample, timeline
 from audio_emotion.audio import Signal
+from audio_emotion.inference.model_file import default_model
+from audio_emotion.timeline import NO_SPEECH, TimelineSettings
+from audio_emotion.timeline.vad import CHUNK, RATE, SpeechDetector
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 PAUSES = {"a pause of 1 s after each sentence": 1.0, "no pauses": 0.0}
-HEARD_DUR = 300.0  # s, of which parts are timed
+TIMED_DUR = 300.0  # s, of which parts are timed
 REPEATS = 5
 RIVAL_WINDOWS = 8  # enough to time it by
 # A process starts with the peak of the one that it was forked from, so a small one stands between.
@@ -75,8 +73,8 @@ class Wav2Vec2Base(nn.Module):
         """`(batch, samples)` to logits `(batch, 8)`."""
         frames = self.projection(self.encoder(waveform[:, None]).mT)
         placed = frames + nn.functional.gelu(self.position(frames.mT)[..., :-1].mT)
-        heard: Tensor = self.head(self.transformer(placed).mean(1))
-        return heard
+        logits: Tensor = self.head(self.transformer(placed).mean(1))
+        return logits
 
 
 def front_end(folder: Path) -> Callable[[Signal], object]:
@@ -99,44 +97,44 @@ def seconds(call: Callable[[], object]) -> float:
 
 def speed(pause_dur: float, folder: Path) -> list[list[str]]:
     """Rows of what was timed, the share of time it takes, and its multiple of real time."""
-    signal, model, settings = speech(pause_dur, HEARD_DUR), Classifier(), TimelineSettings()
+    signal, model, settings = speech(pause_dur, TIMED_DUR), Classifier(), TimelineSettings()
     found = timeline(signal, RATE, model)
-    spoken = found.duration - found.shares().get(NO_SPEECH, 0.0)
-    heard: list[Signal] = []
+    spoken = found.duration - found.durations().get(NO_SPEECH, 0.0)
+    windows: list[Signal] = []
     plain = model.windows
 
-    def listening(signals: np.ndarray) -> np.ndarray:
-        heard.extend(signals)
+    def recording(signals: np.ndarray) -> np.ndarray:
+        windows.extend(signals)
         return plain(signals)
 
-    model.windows = listening  # type: ignore[method-assign]
+    model.windows = recording  # type: ignore[method-assign]
     timeline(signal, RATE, model)
     model.windows = plain  # type: ignore[method-assign]
     first, rival = front_end(folder), Wav2Vec2Base().eval()
-    same = [np.resize(window, round(settings.win_dur * RATE)) for window in heard[:RIVAL_WINDOWS]]
+    same = [np.resize(window, round(settings.win_dur * RATE)) for window in windows[:RIVAL_WINDOWS]]
     batch = torch.from_numpy(np.stack(same))
 
-    def voice() -> None:
-        detector = VoiceActivity(settings.speech_threshold, settings.gap_dur, settings.pad_dur)
+    def detection() -> None:
+        detector = SpeechDetector(settings.speech_threshold, settings.gap_dur, settings.pad_dur)
         for at in range(0, len(signal) - CHUNK, CHUNK):
             detector.push(signal[at : at + CHUNK], at)
 
     parts: dict[str, tuple[Callable[[], object], float]] = {
         "timeline, detector and model side by side": (lambda: timeline(signal, RATE, model), 1),
-        "– voice activity, one thread": (voice, 1),
-        "– front end and network, one thread": (lambda: [plain(w[None]) for w in heard], 1),
-        "– of it the front end": (lambda: [first(w) for w in heard], 1),
+        "– speech detection, one thread": (detection, 1),
+        "– front end and network, one thread": (lambda: [plain(w[None]) for w in windows], 1),
+        "– of it the front end": (lambda: [first(w) for w in windows], 1),
         "wav2vec 2.0 base, random weights, PyTorch, two threads, the same windows":
-            (lambda: rival(batch), sum(map(len, heard)) / batch.numel()),
+            (lambda: rival(batch), sum(map(len, windows)) / batch.numel()),
     }  # fmt: skip
     times: dict[str, list[float]] = {name: [] for name in parts}
     with torch.inference_mode():
         for _ in range(REPEATS):
             for name, (call, scale) in parts.items():
                 times[name].append(scale * seconds(call))
-    print(f"\n{spoken / HEARD_DUR:.0%} voiced, {len(heard)} windows in {HEARD_DUR:.0f} s\n")
+    print(f"\n{spoken / TIMED_DUR:.0%} speech, {len(windows)} windows in {TIMED_DUR:.0f} s\n")
     return [
-        [name, f"{1000 * median(t) / HEARD_DUR:.1f}", f"{HEARD_DUR / median(t):.0f}×"]
+        [name, f"{1000 * median(t) / TIMED_DUR:.1f}", f"{TIMED_DUR / median(t):.0f}×"]
         for name, t in times.items()
     ]
 

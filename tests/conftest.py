@@ -1,7 +1,5 @@
 """Fixtures: synthesised recordings, real ones where a corpus is at hand, and small trainings."""
 
-from __future__ import annotations
-
 import io
 import os
 from pathlib import Path

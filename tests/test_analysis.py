@@ -1,7 +1,5 @@
 """Scores by group, over folds and with corruptions; the sections and meaning of a report."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast

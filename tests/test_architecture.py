@@ -1,7 +1,5 @@
 """The structure of the package, read from the source: who may import whom, and how large it is."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys
@@ -25,7 +23,7 @@ LAYERS = {  # parts that each part may import, beside the base
     "config": set(),
 }
 BASE = {"audio", "errors", "files", "labels", "version"}
-MOST_FILES, MOST_LINES, ALL_LINES = 14, 320, 10_000
+MOST_FILES, MOST_LINES, ALL_LINES = 14, 320, 9_600
 
 
 def part_of(path: Path) -> str:

@@ -1,7 +1,5 @@
 """Reading audio: every format, every way to be broken."""
 
-from __future__ import annotations
-
 import io
 import struct
 from pathlib import Path

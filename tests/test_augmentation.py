@@ -1,7 +1,5 @@
 """Augmentation of waveforms and batches: by what it must do to pitch, tempo, noise, features."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Calibration agrees with closed forms and scikit-learn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss

@@ -1,7 +1,5 @@
 """The command as people type it."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -22,6 +20,8 @@ from typer.testing import CliRunner
 from audio_emotion import EMOTIONS, Classifier
 from audio_emotion.cli import predict as predict_command
 from audio_emotion.cli.app import app, main
+from audio_emotion.datasets import Clip
+from audio_emotion.inference.model_file import default_model
 from audio_emotion.inference.result import FileResult, predict_file
 
 RUNNER = CliRunner()
@@ -167,6 +167,24 @@ def test_ctrl_c_keeps_the_finished_rows(
         assert len(json.loads(text)) == 2
 
 
+def test_ctrl_c_ends_an_evaluation_in_words(
+    ravdess: Path,
+    exit_code: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = Clip.read
+
+    def interrupted(clip: Clip) -> Any:
+        with suppress(KeyboardInterrupt):  # as callbacks from C do
+            signal.raise_signal(signal.SIGINT)
+        return read(clip)
+
+    monkeypatch.setattr(Clip, "read", interrupted)
+    assert exit_code("evaluate", default_model(), ravdess) == 130
+    assert "stopped; the evaluation is not finished" in capsys.readouterr().err
+
+
 def test_ctrl_c_before_the_first_row_exits_with_130(
     wav: Path, exit_code: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +228,7 @@ def test_a_closed_pipe_is_no_error(wav: Path) -> None:
         (["predict", "x.wav", "--format", "docx"], "no format 'docx'"),
         (["data", "nowhere"], "nowhere does not exist"),
         (["train", "--data", ".", "--out", "r", "--set", "lr"], "not of the form"),
-        (["train", "--data", ".", "--out", "r", "--config", "voice"], "now called default"),
+        (["train", "--data", ".", "--out", "r", "--config", "voice"], "it is now called 'default'"),
         (["explain", "x.wav", "--run", "r"], "--run is for --method gradients"),
     ],
 )
@@ -243,6 +261,12 @@ def test_data_summarises_a_corpus(ravdess: Path) -> None:
     result = RUNNER.invoke(app, ["data", str(ravdess)])
     assert result.exit_code == 0
     assert "RAVDESS: 49 clips, licence CC BY-NC-SA 4.0" in result.stdout
+
+
+def test_data_says_once_what_it_skips(ravdess: Path) -> None:
+    result = RUNNER.invoke(app, ["data", str(ravdess), "--labels", "sad,bored"])
+    assert "RAVDESS: 6 recordings skipped: label happy is not" in result.stdout
+    assert result.stderr == ""
 
 
 def test_commands_say_which_recordings_they_skip(ravdess: Path) -> None:

@@ -1,7 +1,5 @@
 """Corruptions change a signal as their names say."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

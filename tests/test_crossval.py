@@ -1,7 +1,5 @@
 """Cross-validation: every fold once, resumable, one summary; and what corruptions cost."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -49,7 +47,7 @@ def test_folds_that_are_done_are_kept_and_the_rest_is_made(
         tested = sorted(corpus.clips[n].name for n in fold.members("test"))
         assert sorted(row["clip"] for row in rows[fold.name]) == tested
         data = stored_data(out / f"fold-{fold.name}")
-        trained = set(data.provenance.speakers("train"))
+        trained = {use.speaker_id for use in data.provenance.own("train")}
         assert not trained & {row["speaker"] for row in rows[fold.name]}
         assert data.protocol.startswith("grouped-3 1, fold")
 

@@ -1,7 +1,5 @@
 """Corpora are recognised, parsed and summarised, and splits separate no duplicates."""
 
-from __future__ import annotations
-
 import shutil
 import zipfile
 from collections import Counter

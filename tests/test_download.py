@@ -1,7 +1,5 @@
 """Downloads from a local server that works or fails in several ways."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import threading

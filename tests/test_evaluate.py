@@ -1,7 +1,5 @@
 """Evaluation by the users' path: the right clips, and honest words about them."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

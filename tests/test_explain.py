@@ -1,7 +1,5 @@
 """Explanations: cells that can be taken out and put back, evidence that depends on the model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

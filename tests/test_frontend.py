@@ -1,7 +1,5 @@
 """The front end against librosa and against physics."""
 
-from __future__ import annotations
-
 import librosa
 import numpy as np
 import pytest

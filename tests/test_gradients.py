@@ -1,7 +1,5 @@
 """Attributions by gradients add up, agree with the model file, and depend on the model."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The live command: the timeline of the file, and errors that say what is missing."""
 
-from __future__ import annotations
-
 import queue
 import sys
 from collections.abc import Iterator
@@ -58,7 +56,7 @@ def test_a_device_delivers_blocks_and_counts_lost_ones(monkeypatch: pytest.Monke
                 callback(np.full((size, 1), 0.5), size, None,  # type: ignore[operator]
                          SimpleNamespace(input_overflow=overflow))  # fmt: skip
 
-        def __enter__(self) -> Stream:
+        def __enter__(self) -> "Stream":
             return self
 
         def __exit__(self, *_: object) -> None: ...

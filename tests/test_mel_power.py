@@ -1,7 +1,5 @@
 """The spectrum by matrices is that of the transform, whatever the sizes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

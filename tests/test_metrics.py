@@ -1,7 +1,5 @@
 """Scores agree with closed forms, scikit-learn and published figures."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn
@@ -62,7 +60,7 @@ def test_published_matrix_gives_the_published_figures() -> None:
     assert pytest.approx(0.8250, abs=3e-4) == published.REFERENCE_ACCURACY
     assert pytest.approx(0.8229, abs=1e-4) == published.REFERENCE_MACRO_F1
     np.testing.assert_allclose(
-        100 * published.REFERENCE_RECALL,
+        100 * metrics.recall(published.REFERENCE_CONFUSION),
         [84.21, 82.67, 82.67, 78.67, 88.00, 78.67, 84.62, 82.05],
         atol=0.01,
     )

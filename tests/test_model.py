@@ -1,7 +1,5 @@
 """The model file, its metadata, and the classifier that runs it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from audio_emotion.training.export import (
     round_weights,
 )
 from audio_emotion.training.model import TrainedModel, find_model, load_model
-from audio_emotion.training.run import model_of
+from audio_emotion.training.run import MODEL
 from conftest import RATE, TRAINING_WARNINGS, voice
 
 pytestmark = TRAINING_WARNINGS
@@ -204,16 +202,15 @@ def test_bad_model_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_temperature_and_threshold_travel_with_the_model(
-    default_run: Path, default_onnx: Path, tmp_path: Path
+    reference_run: Path, model: Path, tmp_path: Path
 ) -> None:
-    stored = find_model(default_run)
+    stored = find_model(reference_run)
     halved = {"temperature": stored.calibration.temperature / 2, "threshold": 0.01}
     calibration = stored.calibration.model_copy(update=halved)
     changed = TrainedModel(stored.model, stored.architecture, stored.data, calibration)
     changed.save(tmp_path / "weights.safetensors")
-    export(tmp_path / "weights.safetensors", tmp_path / "model.onnx", "fp32")
-    plain, sharper = (Classifier(path)(voice(), RATE) for path in
-                      (default_onnx, tmp_path / "model.onnx"))  # fmt: skip
+    export(tmp_path / "weights.safetensors", tmp_path / "model.onnx")
+    plain, sharper = (Classifier(path)(voice(), RATE) for path in (model, tmp_path / "model.onnx"))
     before, after = (np.array(list(p.probabilities.values())) for p in (plain, sharper))
     np.testing.assert_allclose(after, before**2 / (before**2).sum(), atol=1e-4)
     assert sharper.confident
@@ -237,7 +234,7 @@ def test_a_safetensors_file_holds_the_whole_model(default_run: Path, tmp_path: P
     path = tmp_path / "weights.safetensors"
     export_weights(default_run, path)
     assert path.stat().st_size < 1e6
-    full, half = load_model(model_of(default_run)), load_model(path)
+    full, half = load_model(default_run / MODEL), load_model(path)
     assert (half.architecture, half.data, half.calibration, half.scores) == (
         *(full.architecture, full.data, full.calibration, full.scores),
     )

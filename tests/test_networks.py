@@ -1,7 +1,5 @@
 """The reference network: its shape, its size and its dropout."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

@@ -1,7 +1,5 @@
 """Protocols keep their published folds and their promises; leaks are refused."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

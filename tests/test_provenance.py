@@ -1,7 +1,5 @@
 """Provenance records what a model was fitted on and recognises those clips again."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
@@ -41,7 +39,7 @@ def test_uses_name_clip_speaker_and_content() -> None:
         Use("test", "RAVDESS", ACTOR.format(1), sha("a")[:32], "01"),
         Use("train", "RAVDESS", ACTOR.format(3), sha("c")[:32], "03"),
     )
-    assert found.speakers("test") == ["RAVDESS/01"]
+    assert [use.speaker_id for use in found.own("test")] == ["RAVDESS/01"]
     assert found.digests("train") == {sha("c")[:32]}
 
 

@@ -1,7 +1,5 @@
 """The small network: its size and cost, and that frames outside the mask do not matter."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import nn

@@ -1,7 +1,5 @@
 """Augmentation of spectra: each change against what physics says it must do."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Timelines: known boundaries, the same result however the samples arrive, and the command."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

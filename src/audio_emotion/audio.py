@@ -5,8 +5,6 @@ aac, webm, mp4, and wav files whose header was never completed.  Headers are nev
 grows with the samples that are decoded, up to a maximum duration.
 """
 
-from __future__ import annotations
-
 import glob
 import io
 import re

@@ -5,8 +5,6 @@ The defaults of these classes are the configuration `default`.  A YAML file, or 
 refused with an explanation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -25,19 +23,15 @@ FEATURES = {  # channels that the network takes, by setting
     "mel+mfcc": ("mel", "mfcc"),
     "mel+mean_normalised": ("mel", "mean_normalised"),
 }
-RENAMED = {  # names of earlier versions, as CHANGELOG.md lists them
+RENAMED = {  # configurations, settings and values of earlier versions
     "source": "reference", "voice": DEFAULT, "shipped": DEFAULT, "adapt": "finetune",
-    "frontend.mask": "frontend.placement=start", "frontend.floor_db": None,
-    "frontend.normalization": None, "frontend.top_db": None,
+    "frontend.mask": "frontend.placement=start", "frontend.features=both": "mel+mfcc",
+    "frontend.features=contrast": "mel+mean_normalised",
     "augment.pitch_p": "augment.waveform_p", "augment.stretch_p": "augment.waveform_p",
     "augment.noise_p": "augment.waveform_p", "augment.margin_dur": "augment.padding_dur",
-    "augment.renditions": None, "augment.shift_dur": None, "augment.warp_semitones": None,
-    "augment.tempo": None, "augment.equalizer_db": None, "augment.reverb_dur": None,
-    "augment.least_snr": None, "augment.masks": None,
-    "network.members": None, "network.floored": None,
     "train.best_by": "train.monitor", "train.average": "train.ema_decay",
-    "train.further": "train.auxiliary_ratio", "train.coarse_epochs": None,
-    "train.fine_lr": None, "train.dropout_from": None, "train.schedule": None,
+    "train.further": "train.auxiliary_ratio", "train.class_weights=source": "reference",
+    "train.class_weights=root": "sqrt",
 }  # fmt: skip
 
 
@@ -266,9 +260,8 @@ def _read(source: str | Path) -> dict[str, Any]:
         return {}
     path = _folder() / f"{name}.yaml" if name in available() else Path(source)
     if not path.is_file():
-        replacement = f"; {name} is now called {RENAMED[name]}" if RENAMED.get(name) else ""
         raise ConfigError(
-            f"there is no configuration '{name}'{replacement}: name one of "
+            f"there is no configuration '{name}'{_replacement(name)}: name one of "
             f"{', '.join(available())}, or a YAML file"
         )
     with translated(ConfigError, source):
@@ -304,13 +297,17 @@ def _number(value: Any) -> Any:
 
 
 def _in_words(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"] if part != "tuple[float, ...]")
+    where = ".".join(
+        str(part) for part in error["loc"] if "[" not in str(part)
+    )  # no types of a union
+    value = error["input"]
     if error["type"] == "extra_forbidden":
-        if where not in RENAMED:
-            return f"unknown key '{where}'"
-        return f"'{where}' was " + (
-            f"replaced by '{RENAMED[where]}'" if RENAMED[where] else "removed; leave it out"
-        )
+        return f"unknown key '{where}'" + _replacement(where)
     message = error["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(error["input"], dict | BaseModel) else f" (got {error['input']!r})"
-    return f"{where}: {message}{shown}" if where else message + shown
+    shown = "" if isinstance(value, dict | BaseModel) else f" (got {value!r})"
+    message += shown + _replacement(f"{where}={value}")
+    return f"{where}: {message}" if where else message
+
+
+def _replacement(name: str) -> str:
+    return f"; it is now called '{RENAMED[name]}'" if name in RENAMED else ""

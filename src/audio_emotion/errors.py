@@ -13,8 +13,6 @@
 Each message names the file or value and says what to do.  Errors of other libraries are chained.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Outputs that appear whole or not at all, and never replace a file unasked."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,13 +9,13 @@ from pathlib import Path
 from .errors import OutputError, translated
 
 
-def refuse_overwrite(path: Path, force: bool = False) -> None:
-    """Check that `path` may be written.
+def refuse_overwrite(path: Path | None, force: bool = False) -> None:
+    """Check that `path` may be written, if there is one.
 
     Raises:
         OutputError: something exists at `path` and `force` is false.
     """
-    if path.exists() and not force:
+    if path and path.exists() and not force:
         raise OutputError(f"{path} exists already; name another output or pass --force")
 
 

@@ -1,7 +1,5 @@
 """The eight emotions, their order and aliases, and label sets of one's own."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

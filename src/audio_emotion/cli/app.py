@@ -1,7 +1,5 @@
 """All commands in one application, and their errors in words."""
 
-from __future__ import annotations
-
 import inspect
 import io
 import sys

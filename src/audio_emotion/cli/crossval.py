@@ -1,7 +1,5 @@
 """`audio-emotion crossval`: every fold of a protocol trained and evaluated, in one report."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +11,7 @@ from ..evaluation.protocols import NAMES, REPEATS, build
 from ..evaluation.robustness import as_markdown, compare
 from ..files import write_text
 from ..formats.report import write_report
-from .options import Accelerator, ConfigName, Corpora, Overrides, one_device, read_corpora, say
+from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, say, trainer_options
 
 
 def crossval(
@@ -60,7 +58,7 @@ def crossval(
         out,
         folds=[name for name in folds.split(",") if name],
         jobs=jobs,
-        trainer_options=one_device(accelerator, bar=jobs == 1),
+        trainer_options=trainer_options(accelerator, bar=jobs == 1),
     )
     results = summarize(rows, corpus, planned, settings.labels, settings.name)
     for name, result in results.items():

@@ -1,13 +1,12 @@
 """`audio-emotion data`: what is in a corpus."""
 
-from __future__ import annotations
-
 import json as json_
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..datasets import load_corpora
 from ..datasets.summary import as_text, summarize
 from ..labels import EMOTIONS
 from .options import read_corpora
@@ -28,5 +27,6 @@ def data(
 
       audio-emotion data MINE --labels bored,engaged --json
     """
-    facts = summarize(read_corpora([path], labels.split(",")))
+    read = read_corpora if json else load_corpora  # the text says what was skipped, too
+    facts = summarize(read([path], labels.split(",")))
     typer.echo(json_.dumps(facts, indent=2) if json else as_text(facts))

@@ -1,7 +1,5 @@
 """`audio-emotion download`: a corpus from its publisher."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,19 +1,20 @@
 """`audio-emotion evaluate`: a model and a corpus in, a report out."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..datasets import Clip
+from ..errors import StoppedError
 from ..evaluation.corruptions import CORRUPTIONS
 from ..evaluation.evaluate import CHOICES
 from ..evaluation.evaluate import evaluate as evaluate_model
 from ..files import refuse_overwrite
 from ..formats.report import as_markdown, write_report
 from ..inference.classifier import Classifier
-from .options import read_corpora, with_progress
+from .options import Force, interrupts_deferred, read_corpora, with_progress
 
 
 def evaluate(
@@ -34,7 +35,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html, report.md and report.json.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the report.")] = False,
+    force: Force = False,
 ) -> None:
     """Score a model on a corpus, by the path that users take.
 
@@ -50,20 +51,23 @@ def evaluate(
 
       audio-emotion evaluate model.onnx RAVDESS --split test --corruption telephone
     """
-    if out:
-        refuse_overwrite(out, force)
+    refuse_overwrite(out, force)
     classifier = Classifier(model)
     corpus = read_corpora(data, classifier.labels)
-    result = evaluate_model(
-        classifier,
-        corpus,
-        split,
-        lambda clips: with_progress(clips, "predicting"),
-        shared=shared,
-        corruption=corruption,
-    )
+    try:
+        result = evaluate_model(
+            classifier, corpus, split, _interruptible, shared=shared, corruption=corruption
+        )
+    except KeyboardInterrupt:
+        raise StoppedError("the evaluation is not finished, so there is no report") from None
     if out:
         write_report(result, out, force)
     typer.echo(as_markdown(result), nl=False)
     if out:
         typer.echo(f"\n{out / 'report.html'}")
+
+
+def _interruptible(clips: Sequence[Clip]) -> Iterator[Clip]:
+    for clip in with_progress(clips, "predicting"):
+        with interrupts_deferred():
+            yield clip

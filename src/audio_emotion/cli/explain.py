@@ -1,7 +1,5 @@
 """`audio-emotion explain`: which part of a recording supports the prediction."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,8 +44,7 @@ def explain(
     """
     if run and method == "occlusion":
         raise ConfigError("--run is for --method gradients; occlusion needs the model file only")
-    if plot:
-        refuse_overwrite(plot, force)
+    refuse_overwrite(plot, force)
     signal, sampling_rate = read_audio(source)
     classifier = Classifier(model)
     if method == "gradients":

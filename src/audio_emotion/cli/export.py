@@ -1,7 +1,5 @@
 """`audio-emotion export`: a trained model in, one model file out."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

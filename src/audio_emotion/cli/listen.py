@@ -1,9 +1,8 @@
 """`audio-emotion listen`: the timeline of the microphone, live."""
 
-from __future__ import annotations
-
 import queue
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +13,8 @@ import typer
 from ..audio import Signal
 from ..errors import AudioError
 from ..files import refuse_overwrite, write_text
-from ..formats.timelines import get_writer
-from ..formats.writers import clock
+from ..formats.timelines import UNRECORDED
+from ..formats.writers import choose, clock
 from ..inference.classifier import Classifier
 from ..timeline.recording import Timeline
 from ..timeline.segmenter import Segment
@@ -57,9 +56,8 @@ def listen(
 
       audio-emotion listen --save talk.srt
     """
-    writer = get_writer(None, save, recorded=False)
-    if save:
-        refuse_overwrite(save, force)
+    writer = choose(None, save, UNRECORDED)
+    refuse_overwrite(save, force)
     stream = TimelineStream(Classifier(model))
     found = follow(stream, open_microphone(device), _show)
     if save:
@@ -74,13 +72,11 @@ def follow(
 ) -> Timeline:
     """Return the timeline of blocks until they or Ctrl-C end; `show` gets each block's segments."""
     segments: list[Segment] = []
-    try:
+    with suppress(KeyboardInterrupt):
         for source, block in microphone:
             new = stream.push(block, source.sampling_rate)
             segments += new
             show(stream, source, new)
-    except KeyboardInterrupt:
-        pass
     segments += stream.close()
     rows = stream.axis.rows(stream.duration)
     return Timeline(
@@ -94,7 +90,17 @@ def open_microphone(device: str | None) -> Iterator[tuple[Microphone, Signal]]:
     Raises:
         AudioError: sounddevice or a sound device is missing, or the device does not open.
     """
-    sounddevice = _sounddevice()
+    try:
+        import sounddevice
+    except ModuleNotFoundError as error:
+        raise AudioError(
+            "listening needs sounddevice; install it with pip install "
+            "'audio-emotion-classifier[live]'"
+        ) from error
+    except OSError as error:  # the package is there, PortAudio is not
+        raise AudioError(
+            f"sounddevice does not load ({error}); install PortAudio, libportaudio2 on Debian"
+        ) from error
     try:
         facts = sounddevice.query_devices(device, "input")
         rate = int(facts["default_samplerate"])
@@ -114,21 +120,6 @@ def open_microphone(device: str | None) -> Iterator[tuple[Microphone, Signal]]:
     with opened:
         while True:
             yield microphone, microphone.blocks.get()
-
-
-def _sounddevice() -> Any:
-    try:
-        import sounddevice
-    except ModuleNotFoundError as error:
-        raise AudioError(
-            "listening needs sounddevice; install it with pip install "
-            "'audio-emotion-classifier[live]'"
-        ) from error
-    except OSError as error:  # the package is there, PortAudio is not
-        raise AudioError(
-            f"sounddevice does not load ({error}); install PortAudio, libportaudio2 on Debian"
-        ) from error
-    return sounddevice
 
 
 def _show(stream: TimelineStream, source: Microphone, new: list[Segment]) -> None:

@@ -1,9 +1,9 @@
 """Options that several commands share, and how they read corpora."""
 
-from __future__ import annotations
-
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -26,10 +26,19 @@ Overrides = Annotated[
 ]
 Accelerator = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 Model = Annotated[Path | None, typer.Option(help="Model file; by default the shipped one.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Write to this file; its suffix chooses the format if none is named."),
+]
 Plot = Annotated[
     Path | None, typer.Option(help="Draw an image, .png or .svg; needs the extra train.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output.")]
+
+
+def format_option(formats: Iterable[str]) -> Any:
+    """Return the option `--format` with the names of the formats."""
+    return typer.Option("--format", help=f"One of {', '.join(formats)}.")
 
 
 def read_corpora(paths: Iterable[Path], labels: Sequence[str]) -> Corpus:
@@ -54,7 +63,32 @@ def with_progress(items: Sequence[T], what: str, *, hidden: bool = False) -> Ite
     return track(items, what, console=Console(stderr=True), disable=hidden)
 
 
-def one_device(accelerator: str, *, bar: bool = True) -> dict[str, Any]:
-    """Return options of Lightning's trainer for one device."""
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Raise a Ctrl-C of the block at its end; a second one takes effect at once.
+
+    Inside a callback of libsndfile the exception would be lost, and the recording seem truncated.
+    """
+    pressed = False
+
+    def defer(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # somebody else handles or ignores it
+        return
+    signal.signal(signal.SIGINT, defer)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def trainer_options(accelerator: str, *, bar: bool = True, **options: Any) -> dict[str, Any]:
+    """Return options of Lightning's trainer, for one device unless `options` say otherwise."""
     bar = bar and sys.stderr.isatty()
-    return {"accelerator": accelerator, "devices": 1, "enable_progress_bar": bar}
+    return {"accelerator": accelerator, "devices": 1, "enable_progress_bar": bar, **options}

@@ -1,10 +1,8 @@
 """`audio-emotion timeline`: emotions over the time of a long recording."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,10 +13,7 @@ from ..formats.writers import clock
 from ..inference.classifier import Classifier
 from ..timeline.recording import Timeline, timelines_of_file
 from ..timeline.settings import TimelineSettings
-from .options import Force, Model, Plot, say
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from .options import Force, Model, Out, Plot, format_option, say
 
 DEFAULTS = TimelineSettings()
 CLIPPED = 1e-3  # share of samples at full scale that deserves a warning
@@ -27,13 +22,8 @@ CLIPPED = 1e-3  # share of samples at full scale that deserves a warning
 def timeline(
     source: Annotated[Path, typer.Argument(help="A recording of any length.")],
     model: Model = None,
-    format_: Annotated[
-        str | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write to this file; its suffix chooses the format if none is named."),
-    ] = None,
+    format_: Annotated[str | None, format_option(FORMATS)] = None,
+    out: Out = None,
     plot: Plot = None,
     channels: Annotated[
         Literal["mix", "separate"],
@@ -78,8 +68,7 @@ def timeline(
     if plot and separate:
         raise typer.BadParameter("--plot draws one timeline; leave --channels separate out")
     for path in (plot, None if separate else out):
-        if path:
-            refuse_overwrite(path, force)
+        refuse_overwrite(path, force)
     settings = TimelineSettings(
         win_dur=win_dur,
         hop_dur=hop_dur,
@@ -106,11 +95,15 @@ def timeline(
 def _predict(
     source: Path, classifier: Classifier, settings: TimelineSettings, separate: bool
 ) -> list[Timeline]:
-    with _bar() as bar:
-        task = bar.add_task("", total=None, done=clock(0))
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console, hidden = Console(stderr=True), not sys.stderr.isatty()
+    with Progress(console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("", total=None)
 
         def show(done: float, total: float | None) -> None:
-            bar.update(task, completed=done, total=total, done=clock(done))
+            bar.update(task, completed=done, total=total, description=f"{clock(done)} done")
 
         return list(
             timelines_of_file(source, classifier, settings, separate=separate, progress=show)
@@ -130,18 +123,3 @@ def _warn(found: list[Timeline]) -> None:
         say(f"{reason}; the timeline up to there is kept")
     if broken:
         raise typer.Exit(1)
-
-
-def _bar() -> Progress:
-    """Return a bar with the time done and the time left, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.fields[done]} done"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )

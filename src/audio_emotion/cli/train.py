@@ -1,15 +1,12 @@
 """`audio-emotion train`: a corpus and a configuration in, a run folder out."""
 
-from __future__ import annotations
-
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..config import DEFAULT, load_config
-from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora
+from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
 
 
 def train(
@@ -64,12 +61,8 @@ def train(
         out,
         resume=resume,
         init=find_model(init) if init else None,
-        trainer_options={
-            "devices": devices,
-            "accelerator": accelerator,
-            "strategy": strategy,
-            "num_nodes": num_nodes,
-            "enable_progress_bar": sys.stderr.isatty(),
-        },
+        trainer_options=trainer_options(
+            accelerator, devices=devices, strategy=strategy, num_nodes=num_nodes
+        ),
     )
     typer.echo(f"trained model: {trained}\nnext: audio-emotion export {out} --out model.onnx")

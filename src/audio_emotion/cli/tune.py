@@ -1,14 +1,12 @@
 """`audio-emotion tune`: search for settings on validation clips."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..config import DEFAULT, load_config
-from .options import Accelerator, ConfigName, Corpora, Overrides, one_device, read_corpora
+from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
 
 
 def tune(
@@ -43,10 +41,10 @@ def tune(
     study = search(
         corpus,
         settings,
-        [parse_space(text) for text in space],
+        parse_space(space),
         out,
         trials=trials,
-        trainer_options=one_device(accelerator),
+        trainer_options=trainer_options(accelerator),
     )
     typer.echo(
         f"best macro F1 {study.best_value:.3f} with {study.best_params}\n{out / 'best.yaml'}"

@@ -1,7 +1,5 @@
 """One labelled recording of a corpus."""
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 import zlib

@@ -1,7 +1,5 @@
 """A named set of clips, and several of them joined into one."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +7,6 @@ from functools import cached_property
 from pathlib import PurePath
 
 from ..errors import AudioError, CorpusError
-from ..labels import EMOTIONS, parse_label
 from .clip import Clip
 
 SHOWN = 3  # names of skipped recordings in a summary
@@ -63,7 +60,7 @@ class Corpus:
 
     @cached_property
     def _digests(self) -> tuple[str | None, ...]:
-        return tuple(_digest_or_none(clip) for clip in self.clips)
+        return tuple(map(_digest_or_none, self.clips))
 
 
 def join(corpora: Sequence[Corpus]) -> Corpus:
@@ -85,25 +82,6 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         tuple(entry for corpus in corpora for entry in corpus.skipped),
         tuple(names),
     )
-
-
-def relabel(corpus: Corpus, labels: Sequence[str]) -> Corpus:
-    """Keep the clips whose emotion is one of `labels`, with labels of that set.
-
-    Raises:
-        CorpusError: no clip is left.
-    """
-    if tuple(labels) == EMOTIONS:
-        return corpus
-    kept, skipped = [], []
-    for clip in corpus.clips:
-        label = parse_label(clip.label.label, labels)
-        if label is None:
-            reason = f"label {clip.label.label} is not one of {', '.join(labels)}"
-            skipped.append(Skipped(clip.member or str(clip.path), reason))
-        else:
-            kept.append(replace(clip, label=label))
-    return replace(corpus, clips=tuple(kept), skipped=(*corpus.skipped, *skipped))
 
 
 def duplicates(clips: Iterable[Clip], digests: Iterable[str | None]) -> list[list[str]]:

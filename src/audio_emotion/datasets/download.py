@@ -4,15 +4,13 @@ Nothing is trusted before its checksum matches, and no name inside an archive ev
 out of its folder, nothing is unpacked.
 """
 
-from __future__ import annotations
-
 import hashlib
-import shutil
+import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import requests
@@ -88,21 +86,19 @@ def fetch(url: str, path: Path, expected_md5: str, *, pause: float = 2.0) -> Non
             which case the data are deleted.
     """
     part = path.with_name(path.name + ".part")
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(pause * 2 ** (attempt - 1))
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             _continue(url, part)
             break
         except requests.RequestException as error:
-            reason = error
-            if not _worth_retrying(error):
+            if error.response is not None and error.response.status_code < 500:  # our mistake
                 raise DownloadError(f"{url}: {error}") from error
-    else:
-        raise DownloadError(
-            f"{url}: gave up after {ATTEMPTS} attempts ({reason}); run the same command again to "
-            "resume the download"
-        ) from reason
+            if attempt == ATTEMPTS:
+                raise DownloadError(
+                    f"{url}: gave up after {ATTEMPTS} attempts ({error}); run the same command "
+                    "again to resume the download"
+                ) from error
+        time.sleep(pause * 2 ** (attempt - 1))
     found = md5(part)
     if found != expected_md5:
         part.unlink()
@@ -120,29 +116,23 @@ def unpack(archive: Path, target: Path) -> None:
         DownloadError: the archive is damaged or too large, or holds a name that leads out of its
             folder.
     """
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
-        with translated(DownloadError, archive):
-            with zipfile.ZipFile(archive) as opened:
-                members = list(_members(opened))
-                budget = MAX_BYTES
-                for member, relative in members:
-                    budget -= _extract(opened, member, temporary / relative, budget)
-            if not members:
-                raise DownloadError(f"{archive} holds no RAVDESS recordings")
-            temporary.chmod(0o755)
-            temporary.replace(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary,
+        translated(DownloadError, archive),
+        zipfile.ZipFile(archive) as opened,
+    ):
+        members = _recordings(opened)
+        # A member never unpacks to more than its header states.
+        if sum(member.file_size for member in members) > MAX_BYTES:
+            raise DownloadError(f"{archive} unpacks to more than {MAX_BYTES} bytes")
+        opened.extractall(Path(temporary, "all"), members)
+        Path(temporary, "all").replace(target)
 
 
 def md5(path: Path) -> str:
     """Return the MD5 sum of a file in hexadecimal, as Zenodo publishes it."""
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _continue(url: str, part: Path) -> None:
@@ -153,57 +143,33 @@ def _continue(url: str, part: Path) -> None:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             return  # the file is complete; its sum is checked by the caller
         response.raise_for_status()
-        resumed = response.status_code == requests.codes.partial_content
-        have = have if resumed else 0
-        announced = int(response.headers.get("Content-Length", 0)) or None
-        with part.open("ab" if resumed else "wb") as file:
-            for chunk in _shown(response, part.name, have, announced):
-                have += len(chunk)
-                if have > MAX_BYTES:
-                    raise DownloadError(f"{url} sends more than {MAX_BYTES} bytes; stopped")
+        if response.status_code != requests.codes.partial_content:
+            have = 0
+        length = int(response.headers.get("Content-Length", 0))
+        total = have + length if length else None
+        columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with part.open("ab" if have else "wb") as file, Progress(*columns) as progress:
+            task = progress.add_task(part.stem, total=total, completed=have)
+            for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
+                progress.advance(task, len(chunk))
+                if file.tell() > MAX_BYTES:
+                    raise DownloadError(f"{url} sends more than {MAX_BYTES} bytes; stopped")
 
 
-def _shown(
-    response: requests.Response, name: str, have: int, announced: int | None
-) -> Iterator[bytes]:
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        total = have + announced if announced else None
-        task = progress.add_task(name.removesuffix(".part"), total=total, completed=have)
-        for chunk in response.iter_content(CHUNK):
-            progress.advance(task, len(chunk))
-            yield chunk
-
-
-def _worth_retrying(error: requests.RequestException) -> bool:
-    """Return whether the connection or the server failed, rather than the request being wrong."""
-    return error.response is None or error.response.status_code >= 500
-
-
-def _members(opened: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """Yield the recordings with their relative paths, which are safe to unpack."""
+def _recordings(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the members to unpack, after a check that no name leads out of the folder."""
+    found = []
     for member in opened.infolist():
         name = PurePosixPath(member.filename)
-        unsafe = name.is_absolute() or ".." in name.parts or "\\" in member.filename
-        link = (member.external_attr >> 16) & 0o170000 == 0o120000
-        if unsafe or link or ":" in member.filename:
+        unsafe = name.is_absolute() or ".." in name.parts or set("\\:") & set(member.filename)
+        if unsafe or stat.S_ISLNK(member.external_attr >> 16):
             raise DownloadError(
                 f"{opened.filename} holds {member.filename!r}, which leads out of its folder: "
                 "nothing was unpacked"
             )
         if not member.is_dir() and RAVDESS.pattern.fullmatch(name.stem):
-            yield member, name
-
-
-def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, budget: int) -> int:
-    """Unpack one member and return its size, which its header may misstate."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = 0
-    with opened.open(member) as source, path.open("wb") as file:
-        while chunk := source.read(CHUNK):
-            written += len(chunk)
-            if written > budget:
-                raise DownloadError(f"{opened.filename} unpacks to more than {MAX_BYTES} bytes")
-            file.write(chunk)
-    return written
+            found.append(member)
+    if not found:
+        raise DownloadError(f"{opened.filename} holds no RAVDESS recordings")
+    return found

@@ -1,16 +1,15 @@
 """How a published corpus names its files, and the recordings below a path."""
 
-from __future__ import annotations
-
 import re
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..audio import AUDIO_SUFFIXES, audio_files
 from ..errors import CorpusError, translated
+from ..labels import EMOTIONS, parse_emotion, parse_label
 from .clip import Clip
 from .corpus import Corpus, Skipped
 
@@ -38,34 +37,54 @@ class Layout:
     name: str
     licence: str
     citation: str
-    pattern: re.Pattern[str]  # of a whole file name without its suffix
-    parse: Callable[[re.Match[str]], dict[str, Any]]  # fields of `Clip` from such a name
+    pattern: re.Pattern[str]  # of a name without suffix; its groups are fields of `Clip`
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of texts, by group
+    genders: Mapping[str, str] = field(default_factory=dict)  # of the speakers
+    channel: str | None = None  # of all clips, if the names do not state it
 
     def count(self, recordings: Sequence[Recording]) -> int:
         """Return how many recordings follow the pattern."""
         return sum(self.pattern.fullmatch(recording.stem) is not None for recording in recordings)
 
-    def load(self, recordings: Sequence[Recording]) -> Corpus:
-        """Return the clips that follow the pattern; of equal names the first is kept.
+    def load(self, recordings: Sequence[Recording], labels: Sequence[str] = EMOTIONS) -> Corpus:
+        """Return the clips that follow the pattern and have one of `labels`.
 
         Raises:
-            CorpusError: no recording follows the pattern.
+            CorpusError: there is none.
         """
-        clips: dict[str, Clip] = {}
-        skipped = []
-        for recording in recordings:
-            match = self.pattern.fullmatch(recording.stem)
-            if not match:
-                reason = f"name does not follow {self.name}'s pattern"
-                skipped.append(Skipped(str(recording), reason))
-            elif match[0] in clips:
-                skipped.append(Skipped(str(recording), "found twice"))
-            else:
-                facts = self.parse(match)
-                clips[match[0]] = Clip(
-                    name=match[0], path=recording.path, member=recording.member, **facts
-                )
-        return Corpus(self.name, tuple(clips.values()), self.licence, self.citation, tuple(skipped))
+        clips, skipped = collect(recordings, lambda recording: self._clip(recording, labels))
+        return Corpus(self.name, clips, self.licence, self.citation, skipped)
+
+    def _clip(self, recording: Recording, labels: Sequence[str]) -> Clip | str:
+        match = self.pattern.fullmatch(recording.stem)
+        if not match:
+            return f"name does not follow {self.name}'s pattern"
+        facts = {k: self.values.get(k, {}).get(v, v) for k, v in match.groupdict().items()}
+        facts = {"channel": self.channel, "gender": self.genders.get(facts["speaker"]), **facts}
+        emotion = parse_emotion(facts.pop("label"))
+        assert emotion is not None
+        label = parse_label(emotion.label, labels)
+        if label is None:
+            return f"label {emotion.label} is not one of {', '.join(labels)}"
+        return Clip(match[0], label, recording.path, recording.member, **facts)
+
+
+def collect(
+    recordings: Iterable[Recording], parse: Callable[[Recording], Clip | str]
+) -> tuple[tuple[Clip, ...], tuple[Skipped, ...]]:
+    """Return the clips, of equal names the first, and what is skipped.
+
+    `parse` returns the clip of a recording, or the reason why it is none.
+    """
+    clips: dict[str, Clip] = {}
+    skipped = []
+    for recording in recordings:
+        found = parse(recording)
+        if isinstance(found, Clip) and clips.setdefault(found.name, found) is not found:
+            found = "found twice"
+        if isinstance(found, str):
+            skipped.append(Skipped(str(recording), found))
+    return tuple(clips.values()), tuple(skipped)
 
 
 def find_recordings(root: Path) -> list[Recording]:

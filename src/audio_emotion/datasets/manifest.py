@@ -1,7 +1,5 @@
 """A CSV file with the columns `path,label` and, where known, `speaker,split`."""
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
 from collections.abc import Sequence

@@ -7,15 +7,13 @@ renamed copy.  Clips of other corpora have no name there, since equal names such
 in two people's folders mean nothing.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import astuple, dataclass, replace
+from typing import Any, Self
 
 from ..errors import CorpusError
 from .clip import SPLITS as SPLITS
@@ -25,6 +23,7 @@ from .registry import is_published
 FITTED = ("train", "val")  # splits that determine the weights
 SETS = (*SPLITS, *(f"inherited_{split}" for split in FITTED))
 DIGITS = 32  # hexadecimal digits of a digest: the first 128 bits of SHA-256
+DIGEST = f"[0-9a-f]{{{DIGITS}}}"
 HALF = 5  # bytes of each sum; 10,000 clips match 10,000 others by chance once in 10,000 times
 
 
@@ -52,7 +51,7 @@ class Provenance:
     uses: tuple[Use, ...]
 
     @classmethod
-    def of(cls, clips: Sequence[Clip], digests: Sequence[str], splits: Sequence[str]) -> Provenance:
+    def of(cls, clips: Sequence[Clip], digests: Sequence[str], splits: Sequence[str]) -> Self:
         """Return the uses of a training's own clips; clips without a split are left out."""
         return cls(
             tuple(
@@ -62,7 +61,7 @@ class Provenance:
             )
         )
 
-    def inheriting(self, *others: Provenance) -> Provenance:
+    def inheriting(self, *others: "Provenance") -> "Provenance":
         """Add what the weights that training began with were fitted on.
 
         Own uses stay first.  The train and val uses of `others`, their own and inherited ones,
@@ -76,7 +75,7 @@ class Provenance:
             for use in provenance.uses
             if use.split in FITTED and (use.split, use.digest) not in known
         }
-        return Provenance((*own, *sorted(added, key=_order)))
+        return Provenance((*own, *sorted(added, key=lambda use: tuple(map(str, astuple(use))))))
 
     def own(self, split: str) -> list[Use]:
         """Return the uses in a split that were not inherited."""
@@ -86,16 +85,12 @@ class Provenance:
         """Return the digests of the own clips in a split."""
         return frozenset(use.digest for use in self.own(split))
 
-    def speakers(self, split: str) -> list[str]:
-        """Return the speakers of the own clips in a split, such as `RAVDESS/01`, sorted."""
-        return sorted({use.speaker_id for use in self.own(split) if use.speaker_id})
-
     def to_json(self) -> list[list[Any]]:
         """Return a row of plain values for each use."""
-        return [[u.split, u.corpus, u.clip, u.digest, u.speaker, u.inherited] for u in self.uses]
+        return [list(astuple(use)) for use in self.uses]
 
     @classmethod
-    def from_json(cls, rows: Any) -> Provenance:
+    def from_json(cls, rows: Any) -> Self:
         """Return what `to_json` wrote.
 
         Raises:
@@ -114,7 +109,7 @@ class Provenance:
             records[_set_name(use.split, use.inherited)].add(record)
         trained = {use.speaker_id for use in self.uses if use.split == "train" or use.inherited}
         texts = {k: base64.b64encode(b"".join(sorted(v))).decode() for k, v in records.items()}
-        return {**texts, "speakers": sorted(speaker for speaker in trained if speaker)}
+        return {**texts, "speakers": sorted(filter(None, trained))}
 
 
 class FittedClips:
@@ -169,16 +164,11 @@ def _name_sum(corpus: str, clip: str) -> bytes | None:
     return hashlib.sha256(f"{corpus}/{clip}".encode()).digest()[:HALF]
 
 
-def _order(use: Use) -> tuple[str, ...]:
-    return use.split, use.corpus, use.clip, use.digest, use.speaker or ""
-
-
 def _use(number: int, row: Any) -> Use:
     match row:
-        case [str(split), str(corpus), str(clip), str(digest), str() | None, bool(inherited)]:
-            allowed = FITTED if inherited else SPLITS
-            if split in allowed and re.fullmatch(f"[0-9a-f]{{{DIGITS}}}", digest):
-                return Use(split, corpus, clip, digest, row[4], inherited)
+        case [str(split), str(), str(), str(digest), str() | None, bool(inherited)]:
+            if _set_name(split, inherited) in SETS and re.fullmatch(DIGEST, digest):
+                return Use(*row)
     raise CorpusError(
         f"row {number} of the provenance is malformed; a row is "
         "[split, corpus, clip, digest, speaker, inherited]"

@@ -1,7 +1,5 @@
 """The layouts that are known, and which of them a path has."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 from ..errors import CorpusError
 from ..labels import EMOTIONS
 from . import folder, manifest
-from .corpus import Corpus, join, relabel
+from .corpus import Corpus, join
 from .crema_d import CREMA_D
 from .layout import find_recordings
 from .nemo import NEMO
@@ -48,7 +46,7 @@ def load_corpus(path: str | PathLike[str], labels: Sequence[str] = EMOTIONS) -> 
             f"{', '.join(labels)}; give {KINDS}, or labels of your own (labels=one,other)"
         )
     if by_name >= by_folder:
-        return relabel(layout.load(recordings), labels)
+        return layout.load(recordings, labels)
     return folder.load(root, recordings, labels)
 
 

@@ -1,7 +1,5 @@
 """Stratified train, validation and test splits that separate no duplicates."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
@@ -61,35 +59,21 @@ def stratified_split(
     return splits
 
 
-def speaker_split(clips: Sequence[Clip], *, test: float, val: float, seed: int) -> list[str]:
-    """Assign whole speakers to `train`, `val` and `test`, corpus by corpus.
-
-    Args:
-        clips: of one corpus or several.
-        test: share of each corpus' speakers in the test split, in [0, 1).
-        val: share in the validation split; at least one speaker of each corpus.
-        seed: of the shuffles.
+def speakers_by_corpus(clips: Sequence[Clip]) -> dict[str, list[str]]:
+    """Return the speakers of each corpus, sorted.
 
     Raises:
-        CorpusError: a clip states no speaker, or a corpus has too few.
+        CorpusError: a clip states no speaker.
     """
     speakers: dict[str, set[str]] = defaultdict(set)
     for clip in clips:
         if clip.speaker_id is None:
             raise CorpusError(
-                f"{clip.name} states no speaker; set split.by to clip or state every speaker"
+                f"{clip.name} states no speaker, so speakers cannot be kept apart; add a speaker "
+                "column to a manifest, or split by clip (split.by=clip, protocol random)"
             )
         speakers[clip.corpus].add(clip.speaker_id)
-    split_of: dict[str | None, str] = {}
-    for corpus in sorted(speakers):
-        order = np.random.default_rng(seed).permutation(sorted(speakers[corpus]))
-        tested = round(len(order) * test)
-        fixed = tested + max(1, round(len(order) * val))
-        if fixed >= len(order):
-            raise CorpusError(f"{corpus} has {len(order)} speakers; none is left to train on")
-        for n, speaker in enumerate(order.tolist()):
-            split_of[speaker] = "test" if n < tested else "val" if n < fixed else "train"
-    return [split_of[clip.speaker_id] for clip in clips]
+    return {corpus: sorted(found) for corpus, found in speakers.items()}
 
 
 def assign_splits(
@@ -101,26 +85,54 @@ def assign_splits(
         clips: of one corpus or several.
         digests: SHA-256 of each clip; clips of equal digest share a split.
         by: `clip` or `speaker`.
-        test: share of the test split, in [0, 1).
-        val: share of the validation split, in [0, 1).
+        test: share of each class, or of each corpus' speakers, in the test split, in [0, 1).
+        val: share in the validation split; at least one speaker of each corpus.
         seed: of the shuffles.
 
     Raises:
-        CorpusError: as `speaker_split`; or the corpus states splits for some clips only, or
-            different ones for byte-identical clips.
+        CorpusError: by speaker, if a clip states none or a corpus has too few; or the corpus
+            states splits for some clips only, or different ones for byte-identical clips.
     """
-    if not any(clip.split for clip in clips):
-        if by == "speaker":
-            return speaker_split(clips, test=test, val=val, seed=seed)
-        labels = [int(clip.label) for clip in clips]
-        return stratified_split(labels, digests, test=test, val=val, seed=seed)
-    splits = []
-    first: dict[str, tuple[str, str]] = {}
-    for clip, digest in zip(clips, digests, strict=True):
-        if clip.split is None:
-            raise CorpusError(f"{clip.name} states no split but other clips do; state all or none")
-        name, split = first.setdefault(digest, (clip.name, clip.split))
-        if split != clip.split:
-            raise CorpusError(f"{name} ({split}) and {clip.name} ({clip.split}) are byte-identical")
-        splits.append(clip.split)
-    return splits
+    if any(clip.split for clip in clips):
+        for clip in clips:
+            if clip.split is None:
+                raise CorpusError(f"{clip.name} states no split but others do; state all or none")
+        stated = [clip.split or "" for clip in clips]
+        check_separation(clips, stated, digests, "are byte-identical")
+        return stated
+    if by == "speaker":
+        return _by_speaker(clips, test, val, seed)
+    labels = [int(clip.label) for clip in clips]
+    return stratified_split(labels, digests, test=test, val=val, seed=seed)
+
+
+def check_separation(
+    clips: Sequence[Clip], splits: Sequence[str], keys: Sequence[str | None], what: str
+) -> None:
+    """Refuse splits that separate clips of an equal key; None equals nothing.
+
+    Raises:
+        CorpusError: they do; `what` says what is the same.
+    """
+    first: dict[str, int] = {}
+    for n, key in enumerate(keys):
+        if not splits[n] or key is None:
+            continue
+        other = first.setdefault(key, n)
+        if splits[other] != splits[n]:
+            raise CorpusError(
+                f"{clips[other].name} ({splits[other]}) and {clips[n].name} ({splits[n]}) {what}"
+            )
+
+
+def _by_speaker(clips: Sequence[Clip], test: float, val: float, seed: int) -> list[str]:
+    split_of: dict[str | None, str] = {}
+    for corpus, speakers in speakers_by_corpus(clips).items():
+        order = np.random.default_rng(seed).permutation(speakers)
+        tested = round(len(order) * test)
+        fixed = tested + max(1, round(len(order) * val))
+        if fixed >= len(order):
+            raise CorpusError(f"{corpus} has {len(order)} speakers; none is left to train on")
+        for n, speaker in enumerate(order.tolist()):
+            split_of[speaker] = "test" if n < tested else "val" if n < fixed else "train"
+    return [split_of[clip.speaker_id] for clip in clips]

@@ -1,9 +1,7 @@
 """What a corpus holds, in numbers."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,12 +12,20 @@ from ..labels import EMOTIONS
 from .clip import Clip
 from .corpus import Corpus, duplicates
 
+STATISTICS: dict[str, Callable[[list[float]], float]] = {
+    "total": np.sum,
+    "shortest": np.min,
+    "median": np.median,
+    "longest": np.max,
+}
+
 
 def summarize(corpus: Corpus) -> dict[str, Any]:
     """Return counts, durations, duplicates and unreadable files; every recording is decoded."""
     with ThreadPoolExecutor() as pool:
         read = list(pool.map(_read, corpus.clips))
     clips = corpus.clips
+    seconds = [found for found, _, _ in read if found is not None]
     return {
         "corpus": corpus.name,
         "licence": corpus.licence,
@@ -35,7 +41,7 @@ def summarize(corpus: Corpus) -> dict[str, Any]:
             for channel in sorted({clip.channel for clip in clips if clip.channel})
         },
         "sampling_rates": _count(rate for _, rate, _ in read),
-        "seconds": _durations([seconds for seconds, _, _ in read if seconds is not None]),
+        "seconds": {name: float(of(seconds)) for name, of in STATISTICS.items() if seconds},
         "duplicates": duplicates(clips, corpus.digests()),
         "unreadable": [error for _, _, error in read if error],
         "skipped": corpus.skipped_summary(),
@@ -81,14 +87,3 @@ def _count(values: Iterable[object]) -> dict[str, int]:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def _durations(seconds: list[float]) -> dict[str, float]:
-    if not seconds:
-        return {}
-    return {
-        "total": float(np.sum(seconds)),
-        "shortest": float(np.min(seconds)),
-        "median": float(np.median(seconds)),
-        "longest": float(np.max(seconds)),
-    }

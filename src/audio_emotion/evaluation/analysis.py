@@ -5,8 +5,7 @@ A row is one clip: its `label`, the `predicted` label, its `confidence`, whether
 `channel`, `intensity`, `statement`.
 """
 
-from __future__ import annotations
-
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,9 +37,14 @@ def analyse(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
 
 
 def restrict(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
-    """Return `rows` with predictions among `labels` only, probabilities scaled to sum to 1."""
+    """Return the rows whose label is one of `labels`, with predictions among them.
+
+    The probabilities of `labels` are scaled to sum to 1.
+    """
+    if not rows or list(rows[0]["probabilities"]) == list(labels):
+        return list(rows)
     restricted = []
-    for row in rows:
+    for row in (row for row in rows if row["label"] in labels):
         kept = {label: row["probabilities"][label] for label in labels}
         total = sum(kept.values()) or 1.0
         probabilities = {label: value / total for label, value in kept.items()}
@@ -63,9 +67,10 @@ def scores(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
             for name, score in metrics.SCORES.items()
         },
         "clustered_by_speaker": clusters is not None,
-        "recall": _plain(metrics.recall(matrix)),
-        "precision": _plain(metrics.precision(matrix)),
-        "f1": _plain(metrics.f1(matrix)),
+        **{
+            by_class.__name__: [None if np.isnan(x) else float(x) for x in by_class(matrix)]
+            for by_class in (metrics.recall, metrics.precision, metrics.f1)
+        },
         "support": matrix.sum(1).tolist(),
         "confusion": matrix.tolist(),
     }
@@ -91,24 +96,21 @@ def uncertainty(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def rates(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
+    """Return the number of clips and each of `metrics.SCORES`."""
+    matrix = metrics.confusion_matrix(*_indices(rows, labels), len(labels))
+    return {"clips": len(rows)} | {name: of(matrix) for name, of in metrics.SCORES.items()}
+
+
 def group(rows: Sequence[Row], labels: Sequence[str], name: str) -> list[dict[str, Any]]:
-    """Return clips, accuracy and UAR for each value of a fact; empty if there is only one."""
-    values = sorted({row[name] for row in rows if row.get(name)})
-    if len(values) < 2:
+    """Return `rates` for each value of a fact; empty if there is only one."""
+    members: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.get(name):
+            members[row[name]].append(row)
+    if len(members) < 2:
         return []
-    found = []
-    for value in values:
-        members = [row for row in rows if row.get(name) == value]
-        matrix = metrics.confusion_matrix(*_indices(members, labels), len(labels))
-        found.append(
-            {
-                "value": value,
-                "clips": len(members),
-                "accuracy": metrics.accuracy(matrix),
-                "uar": metrics.unweighted_average_recall(matrix),
-            }
-        )
-    return found
+    return [{"value": value, **rates(members[value], labels)} for value in sorted(members)]
 
 
 def gap(found: Sequence[dict[str, Any]]) -> float:
@@ -125,11 +127,6 @@ def mistakes(rows: Sequence[Row]) -> list[Row]:
 
 def _indices(rows: Sequence[Row], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     position = {label: number for number, label in enumerate(labels)}
-    return (
-        np.array([position[row["label"]] for row in rows]),
-        np.array([position[row["predicted"]] for row in rows]),
-    )
-
-
-def _plain(values: metrics.Vector) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
+    indices = [(position[row["label"]], position[row["predicted"]]) for row in rows]
+    truth, predicted = np.array(indices).T
+    return truth, predicted

@@ -4,8 +4,6 @@ Temperature scaling and the expected calibration error follow Guo et al., 2017 (
 Fit on validation clips only and evaluate on test clips only.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 
@@ -20,25 +18,22 @@ STEPS = 60  # of the golden-section search; each leaves 0.618 of the interval
 GOLDEN = (5**0.5 - 1) / 2
 
 
-def calibrate(
-    logits: npt.NDArray[np.floating], labels: npt.ArrayLike, target: float = TARGET_ACCURACY
-) -> Calibration:
+def calibrate(logits: npt.NDArray[np.floating], labels: npt.ArrayLike) -> Calibration:
     """Fit the temperature and the threshold on validation clips.
 
     Args:
         logits: `(clips, classes)`; -inf for a class that a clip cannot have.
         labels: class index of each clip, `(clips,)`.
-        target: wanted accuracy of confident predictions, in [0, 1].
     """
     truth = np.asarray(labels, np.int64)
     temperature = fit_temperature(logits, truth)
     before, after = softmax(logits), softmax(logits / temperature)
     correct = after.argmax(1) == truth
-    threshold = threshold_for(after.max(1), correct, target)
+    threshold = threshold_for(after.max(1), correct, TARGET_ACCURACY)
     return Calibration(
         temperature=temperature,
         threshold=threshold,
-        target_accuracy=target,
+        target_accuracy=TARGET_ACCURACY,
         coverage=float((after.max(1) >= threshold).mean()),
         clips=len(truth),
         ece_before=expected_calibration_error(before.max(1), before.argmax(1) == truth),
@@ -53,12 +48,6 @@ def softmax(logits: npt.NDArray[np.floating]) -> Vector:
     return probabilities
 
 
-def negative_log_likelihood(probabilities: Vector, labels: npt.NDArray[np.int64]) -> float:
-    """Return the mean of `-log p(label)`, in nats."""
-    likelihood = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
-
-
 def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:
     """Return the temperature that gives `labels` the greatest likelihood.
 
@@ -70,8 +59,9 @@ def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int
     1.82
     """
 
-    def loss(inverse: float) -> float:
-        return negative_log_likelihood(softmax(logits * inverse), labels)
+    def loss(inverse: float) -> float:  # mean of -log p(label), in nats
+        likelihood = softmax(logits * inverse)[np.arange(len(labels)), labels]
+        return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
 
     low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
     for _ in range(STEPS):
@@ -81,34 +71,29 @@ def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int
     return 2 / (low + high)
 
 
-def expected_calibration_error(
-    confidences: npt.ArrayLike, correct: npt.ArrayLike, bins: int = BINS
-) -> float:
+def expected_calibration_error(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     """Return the mean difference of confidence and accuracy over bins, weighted by clips.
 
     >>> expected_calibration_error([0.8, 0.8, 0.8, 0.8], [1, 1, 1, 0])
     0.05
     """
-    rows = reliability(confidences, correct, bins)
+    rows = reliability(confidences, correct)
     clips = sum(row["clips"] for row in rows)
     gap = sum(row["clips"] * abs(row["confidence"] - row["accuracy"]) for row in rows)
     return round(float(gap / clips), 12)
 
 
-def reliability(
-    confidences: npt.ArrayLike, correct: npt.ArrayLike, bins: int = BINS
-) -> list[dict[str, float]]:
-    """Return the clips, mean confidence and accuracy of each bin that holds a clip."""
+def reliability(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> list[dict[str, float]]:
+    """Return the mean confidence, accuracy and clips of each bin that holds a clip."""
     confidence, hit = np.asarray(confidences, np.float64), np.asarray(correct, np.float64)
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    index = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     return [
         {
-            "clips": int((index == b).sum()),
             "confidence": float(confidence[index == b].mean()),
             "accuracy": float(hit[index == b].mean()),
+            "clips": int((index == b).sum()),
         }
-        for b in range(bins)
-        if (index == b).any()
+        for b in np.unique(index)
     ]
 
 
@@ -124,12 +109,10 @@ def coverage_curve(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[
 
     Equal confidences are counted together, so the order of the clips does not matter.
     """
-    confidence = np.asarray(confidences, np.float64)
-    order = np.argsort(-confidence, kind="stable")
-    ordered, hits = confidence[order], np.cumsum(np.asarray(correct, np.float64)[order])
-    last = np.append(ordered[1:] < ordered[:-1], True)
-    count = np.arange(1, len(ordered) + 1)
-    return count[last] / len(ordered), hits[last] / count[last]
+    _, level = np.unique(-np.asarray(confidences, np.float64), return_inverse=True)
+    clips = np.bincount(level).cumsum()
+    hits = np.bincount(level, np.asarray(correct, np.float64)).cumsum()
+    return clips / clips[-1], hits / clips
 
 
 def accuracy_at(coverage: float, confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
@@ -144,9 +127,6 @@ def threshold_for(confidences: npt.ArrayLike, correct: npt.ArrayLike, target: fl
     >>> threshold_for([0.9, 0.8, 0.7, 0.6], [True, True, False, True], 0.75)
     0.6
     """
-    confidence = np.sort(np.asarray(confidences, np.float64))[::-1]
-    shares, accuracies = coverage_curve(confidences, correct)
-    good = np.flatnonzero(accuracies >= target)
-    if not len(good):
-        return 1.0
-    return float(confidence[round(shares[good[-1]] * len(confidence)) - 1])
+    _, accuracies = coverage_curve(confidences, correct)
+    reached = np.unique(confidences)[::-1][accuracies >= target]
+    return float(reached[-1]) if len(reached) else 1.0

@@ -4,12 +4,11 @@ A corruption maps a signal and its sampling rate to new ones.  Its random number
 of the clip alone, so every model is evaluated on the same signals.
 """
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -27,7 +26,7 @@ REVERBERATION_TIME = 0.5  # s in which the reverberation falls by 60 dB
 DIRECT_TO_REVERBERANT = 3.0  # dB
 
 
-def telephone(signal: Signal, sampling_rate: int, _: np.random.Generator) -> tuple[Signal, int]:
+def telephone(signal: Signal, sampling_rate: int, _: object) -> tuple[Signal, int]:
     """Limit the band to 300–3,400 Hz and encode in 8-bit µ-law at 8 kHz."""
     narrow = resample(signal, sampling_rate, TELEPHONE_RATE)
     spectrum = np.fft.rfft(narrow)
@@ -40,7 +39,7 @@ def telephone(signal: Signal, sampling_rate: int, _: np.random.Generator) -> tup
     return expanded.astype(np.float32), TELEPHONE_RATE
 
 
-def mp3(signal: Signal, sampling_rate: int, _: np.random.Generator) -> tuple[Signal, int]:
+def mp3(signal: Signal, sampling_rate: int, _: object) -> tuple[Signal, int]:
     """Encode as MP3 at 32 kbit/s and decode again."""
     import av
 
@@ -60,27 +59,21 @@ def mp3(signal: Signal, sampling_rate: int, _: np.random.Generator) -> tuple[Sig
     return read_audio(file.getvalue())
 
 
-def pink_noise(snr_db: float) -> Corruption:
+def pink_noise(
+    signal: Signal, rate: int, rng: np.random.Generator, *, snr_db: float
+) -> tuple[Signal, int]:
     """Add noise that falls by 3 dB per octave, `snr_db` below the mean power of the clip."""
-
-    def add(signal: Signal, rate: int, rng: np.random.Generator) -> tuple[Signal, int]:
-        spectrum = np.fft.rfft(rng.standard_normal(len(signal)))
-        spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
-        noise = np.fft.irfft(spectrum, len(signal))
-        wanted = np.sqrt(np.square(signal).mean() * 10 ** (-snr_db / 10))
-        rms = np.sqrt(np.square(noise).mean()) or 1.0
-        return (signal + noise * wanted / rms).astype(np.float32), rate
-
-    return add
+    spectrum = np.fft.rfft(rng.standard_normal(len(signal)))
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
+    noise = np.fft.irfft(spectrum, len(signal))
+    wanted = np.sqrt(np.square(signal).mean() * 10 ** (-snr_db / 10))
+    rms = np.sqrt(np.square(noise).mean()) or 1.0
+    return (signal + noise * wanted / rms).astype(np.float32), rate
 
 
-def gain(decibel: float) -> Corruption:
+def gain(signal: Signal, rate: int, _: object, *, decibel: float) -> tuple[Signal, int]:
     """Amplify or attenuate; float samples above full scale are not clipped."""
-
-    def scale(signal: Signal, rate: int, _: np.random.Generator) -> tuple[Signal, int]:
-        return (signal * 10 ** (decibel / 20)).astype(np.float32), rate
-
-    return scale
+    return (signal * 10 ** (decibel / 20)).astype(np.float32), rate
 
 
 def reverberation(signal: Signal, rate: int, rng: np.random.Generator) -> tuple[Signal, int]:
@@ -94,35 +87,27 @@ def reverberation(signal: Signal, rate: int, rng: np.random.Generator) -> tuple[
     return wet.astype(np.float32), rate
 
 
-def silence_before(seconds: float) -> Corruption:
+def silence_before(signal: Signal, rate: int, _: object, *, seconds: float) -> tuple[Signal, int]:
     """Prepend digital silence."""
-
-    def prepend(signal: Signal, rate: int, _: np.random.Generator) -> tuple[Signal, int]:
-        return np.concatenate([np.zeros(round(seconds * rate), np.float32), signal]), rate
-
-    return prepend
+    return np.concatenate([np.zeros(round(seconds * rate), np.float32), signal]), rate
 
 
-def varispeed(semitones: float) -> Corruption:
+def varispeed(signal: Signal, rate: int, _: object, *, semitones: float) -> tuple[Signal, int]:
     """Play faster or slower, which scales pitch, formants and tempo by the same factor."""
-
-    def play(signal: Signal, rate: int, _: np.random.Generator) -> tuple[Signal, int]:
-        return signal, round(rate * 2 ** (semitones / 12))
-
-    return play
+    return signal, round(rate * 2 ** (semitones / 12))
 
 
 CORRUPTIONS: dict[str, Corruption] = {
     "telephone": telephone,
     "mp3-32k": mp3,
-    "pink-noise-20dB": pink_noise(20),
-    "pink-noise-10dB": pink_noise(10),
-    "gain+20dB": gain(20),
-    "gain-20dB": gain(-20),
+    "pink-noise-20dB": partial(pink_noise, snr_db=20),
+    "pink-noise-10dB": partial(pink_noise, snr_db=10),
+    "gain+20dB": partial(gain, decibel=20),
+    "gain-20dB": partial(gain, decibel=-20),
     "reverberation": reverberation,
-    "silence-before-1s": silence_before(1.0),
-    "varispeed+1st": varispeed(1),
-    "varispeed-1st": varispeed(-1),
+    "silence-before-1s": partial(silence_before, seconds=1),
+    "varispeed+1st": partial(varispeed, semitones=1),
+    "varispeed-1st": partial(varispeed, semitones=-1),
 }
 
 

@@ -1,7 +1,6 @@
 """Evaluate a model on a corpus, by the path that users take."""
 
-from __future__ import annotations
-
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ FITTED_WORDS = {  # what clips of these splits mean for a score
     "train": ("were trained on", "the scores say nothing about new recordings"),
     "val": ("chose the weights", "the scores are optimistic"),
 }
+FACTS = ("corpus", "gender", "channel", "intensity", "statement")  # of a clip, in its row
 HELD_OUT = "held-out clips"
 Progress = Callable[[Sequence[Clip]], Iterable[Clip]]
 Digested = Sequence[tuple[Clip, str | None]]
@@ -50,7 +50,6 @@ def evaluate(
             has labels that the model does not know, or shares fewer than two with it.
     """
     clips, protocol = select(classifier, corpus, split)
-    held_out = split == "test" and protocol.startswith(HELD_OUT)
     labels = predictable_labels(classifier, clips, shared)
     rows, errors = predict_clips(classifier, progress(clips), corruption)
     if not rows:
@@ -62,12 +61,14 @@ def evaluate(
             protocol += f"; predicted among the shared labels, without {' and '.join(dropped)}"
     if corruption:
         protocol += f"; corruption {corruption}"
+    held_out = protocol.startswith(HELD_OUT)
     return {
         "model": classifier.path.name,
         "corpus": corpus.name,
         "split": split,
         "protocol": protocol,
-        "protocol_name": _protocol_name(classifier) if held_out else "",
+        # The name of the protocol comes first in the model's description of its splits.
+        "protocol_name": re.split("[, ]", classifier.info.protocol)[0] if held_out else "",
         **analyse(rows, labels),
         "errors": errors,
         "predictions": rows,
@@ -150,11 +151,6 @@ def _speakers(clips: Sequence[Clip], fitted: FittedClips) -> str:
     )
 
 
-def _protocol_name(classifier: Classifier) -> str:
-    """Return the name of the protocol that defines a model's test split."""
-    return next(iter(classifier.info.protocol.replace(",", " ").split()), "")
-
-
 def predict_clips(
     classifier: Classifier, clips: Iterable[Clip], corruption: str | None = None
 ) -> tuple[list[Row], list[dict[str, str]]]:
@@ -178,12 +174,8 @@ def predict_clips(
                 "confidence": prediction.confidence,
                 "probabilities": prediction.probabilities,
                 "confident": prediction.confident,
-                "corpus": clip.corpus,
                 "speaker": clip.speaker_id,
-                "gender": clip.gender,
-                "channel": clip.channel,
-                "intensity": clip.intensity,
-                "statement": clip.statement,
+                **{fact: getattr(clip, fact) for fact in FACTS},
             }
         )
     return rows, errors

@@ -1,14 +1,12 @@
 """Summarise the folds of a protocol, corpus by corpus: mean, deviation and interval."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..datasets import Clip, Corpus
-from .analysis import Row, analyse, restrict, scores
+from .analysis import Row, analyse, rates, restrict
 from .metrics import SCORES
 from .protocols import Protocol
 
@@ -31,24 +29,23 @@ def summarize(
         labels: of the models.
         name: of the configuration.
     """
-    results = {}
-
-    def add(key: str, title: str, **wanted: str) -> None:
-        kept = {
-            fold: [row for row in rows if wanted.items() <= row.items()]
-            for fold, rows in folds.items()
-        }
-        kept = {fold: rows for fold, rows in kept.items() if rows}
-        if kept:
-            found = _result(kept, wanted["corpus"], corpus, protocol, labels)
-            results[key] = {"model": f"configuration {name}", "corpus": title, **found}
-
+    wanted = []
     for member in corpus.members:
-        add(member, member, corpus=member)
+        wanted.append({"corpus": member})
         rows = [row for rows in folds.values() for row in rows if row["corpus"] == member]
         if {row["channel"] for row in rows} == {"speech", "song"}:
-            for channel in ("speech", "song"):
-                add(f"{member}-{channel}", f"{member} {channel}", corpus=member, channel=channel)
+            wanted += [{"corpus": member, "channel": channel} for channel in ("speech", "song")]
+    results = {}
+    for facts in wanted:
+        kept = {
+            fold: found
+            for fold, rows in folds.items()
+            if (found := [row for row in rows if facts.items() <= row.items()])
+        }
+        if kept:
+            about = {"model": f"configuration {name}", "corpus": " ".join(facts.values())}
+            result = _result(kept, facts["corpus"], corpus, protocol, labels)
+            results["-".join(facts.values())] = about | result
     return results
 
 
@@ -89,25 +86,14 @@ def shared_labels(
     return [label for label in labels if label in occurring & trained]
 
 
-def restrict_to(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
-    """Return the rows whose label is one of `labels`, with predictions among them."""
-    if not rows or list(rows[0]["probabilities"]) == list(labels):
-        return list(rows)
-    return restrict([row for row in rows if row["label"] in labels], labels)
-
-
 def _result(
     folds: Folds, member: str, corpus: Corpus, protocol: Protocol, labels: Sequence[str]
 ) -> dict[str, Any]:
     shared = shared_labels(member, corpus, protocol, labels)
     dropped = [label for label in labels if label not in shared]
-    folds = {fold: restrict_to(rows, shared) for fold, rows in folds.items()}
+    folds = {fold: restrict(rows, shared) for fold, rows in folds.items()}
     pooled = [row for rows in folds.values() for row in rows]
-    by_fold = {
-        fold: {name: found[name]["value"] for name in SCORES}
-        for fold, rows in folds.items()
-        for found in [scores(rows, shared)]
-    }
+    by_fold = {fold: rates(rows, shared) for fold, rows in folds.items()}
     return {
         "split": "test",
         "protocol": _in_words(corpus, protocol, len(folds), dropped),
@@ -115,7 +101,7 @@ def _result(
         "over_folds": {
             name: over_folds([values[name] for values in by_fold.values()]) for name in SCORES
         },
-        "folds": {fold: {"clips": len(folds[fold])} | values for fold, values in by_fold.items()},
+        "folds": by_fold,
         **analyse(pooled, shared),
         "errors": [],
         "predictions": pooled,

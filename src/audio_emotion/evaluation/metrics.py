@@ -4,8 +4,6 @@ Rows are true classes, columns predicted ones: entry `[i, j]` counts clips of cl
 j.  Means over classes leave out classes without clips.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -77,10 +75,9 @@ def bootstrap_intervals(
     *,
     clusters: Sequence[str] | None = None,
     resamples: int = 2000,
-    level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Return bootstrap percentile intervals (Efron, 1979) of each of `SCORES`.
+    """Return 95 % bootstrap percentile intervals (Efron, 1979) of each of `SCORES`.
 
     An interval shows how much a score depends on the choice of these clips or speakers.  It does
     not cover another training seed or other microphones.
@@ -92,7 +89,6 @@ def bootstrap_intervals(
         clusters: name of each clip's cluster, such as its speaker.  Whole clusters are resampled,
             since clips of one speaker are not independent; single clips if None.
         resamples: number of samples drawn with replacement.
-        level: share of the resampled scores within an interval, in (0, 1).
         seed: of the resampling.
     """
     rows, columns = np.asarray(truth), np.asarray(predicted)
@@ -108,8 +104,9 @@ def bootstrap_intervals(
         matrix = np.tensordot(times, counts, 1)
         for name, score in SCORES.items():
             drawn[name].append(score(matrix))
-    tails = [50 * (1 - level), 50 * (1 + level)]
-    return {name: tuple(np.percentile(values, tails).tolist()) for name, values in drawn.items()}
+    return {
+        name: tuple(np.percentile(values, [2.5, 97.5]).tolist()) for name, values in drawn.items()
+    }
 
 
 def _ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> Vector:

@@ -13,15 +13,13 @@ A protocol by speakers distributes the speakers of further corpora over the same
 validation splits have speakers of their own: half of those that the next fold tests.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..datasets import Clip, Corpus
 from ..datasets.clip import SPLITS
-from ..datasets.split import stratified_split
+from ..datasets.split import check_separation, speakers_by_corpus, stratified_split
 from ..errors import CorpusError
 
 VERSION = 1  # of the lists below; increase it when one changes
@@ -92,11 +90,19 @@ def build(name: str, corpus: Corpus, *, seed: int = 0, repeats: int = REPEATS) -
     """
     clips, digests = corpus.clips, corpus.digests()
     if name == "random":
-        folds = [_random(clips, digests, seed + repeat) for repeat in range(repeats)]
+        labels = [int(clip.label) for clip in clips]
+        folds = [
+            stratified_split(labels, digests, test=TEST, val=VAL, seed=seed + repeat)
+            for repeat in range(repeats)
+        ]
     elif name == "cross-corpus":
         folds = [_cross_corpus(corpus, seed)]
     else:
-        folds = _by_speaker(corpus, _tested_speakers(name, corpus), name in SPEECH_ONLY)
+        tested = _tested_speakers(name, corpus)
+        folds = [
+            _splits(corpus, speakers, following, name in SPEECH_ONLY)
+            for speakers, following in zip(tested, tested[1:] + tested[:1], strict=True)
+        ]
     readable = [
         tuple(split if digest else "" for split, digest in zip(splits, digests, strict=True))
         for splits in folds
@@ -117,10 +123,11 @@ def check(protocol: Protocol, clips: Sequence[Clip], digests: Sequence[str | Non
     """
     for fold in protocol.folds:
         where = f"{protocol.name}, fold {fold.name}"
-        _check_separation(fold, clips, digests, "are byte-identical")
+        check_separation(clips, fold.splits, digests, f"are byte-identical: a leak in {where}")
         if protocol.unseen_speakers:
             speakers = [clip.speaker_id for clip in clips]
-            _check_separation(fold, clips, speakers, "have the same speaker")
+            what = f"have the same speaker: a leak in {where}"
+            check_separation(clips, fold.splits, speakers, what)
         for split in SPLITS:
             if not fold.members(split):
                 raise CorpusError(f"{where}: its {split} split is empty")
@@ -131,26 +138,6 @@ def check(protocol: Protocol, clips: Sequence[Clip], digests: Sequence[str | Non
                     f"{where}: {clips[n].name} is {clips[n].label.label}, but no such clip is "
                     "left to train on; take fewer folds or more clips"
                 )
-
-
-def _check_separation(
-    fold: Fold, clips: Sequence[Clip], keys: Sequence[str | None], what: str
-) -> None:
-    first: dict[str, int] = {}
-    for n, key in enumerate(keys):
-        if not fold.splits[n] or key is None:
-            continue
-        other = first.setdefault(key, n)
-        if fold.splits[other] != fold.splits[n]:
-            raise CorpusError(
-                f"leak in fold {fold.name}: {clips[other].name} ({fold.splits[other]}) and "
-                f"{clips[n].name} ({fold.splits[n]}) {what}"
-            )
-
-
-def _random(clips: Sequence[Clip], digests: Sequence[str | None], seed: int) -> list[str]:
-    labels = [int(clip.label) for clip in clips]
-    return stratified_split(labels, digests, test=TEST, val=VAL, seed=seed)
 
 
 def _cross_corpus(corpus: Corpus, seed: int) -> list[str]:
@@ -168,66 +155,41 @@ def _cross_corpus(corpus: Corpus, seed: int) -> list[str]:
 
 
 def _tested_speakers(name: str, corpus: Corpus) -> list[set[str]]:
-    """Return the speakers of the main corpus that each fold tests."""
-    main = corpus.members[0]
-    if name in BY_ACTOR:
-        if main != "RAVDESS":
-            raise CorpusError(f"{name} is a protocol of RAVDESS, not of {main}; take grouped-5")
-        return [{f"{main}/{actor:02}" for actor in fold} for fold in BY_ACTOR[name]]
-    speakers = _speakers(corpus, main)
-    if name == "leave-one-speaker-out":
-        return [{speaker} for speaker in speakers]
-    match = GROUPED.fullmatch(name)
-    if not match:
-        raise CorpusError(f"there is no protocol {name!r}; choose one of {', '.join(NAMES)}")
-    count = int(match[1])
-    if not 2 <= count <= len(speakers):
-        raise CorpusError(f"{name} needs 2 to {len(speakers)} folds, the speakers of {main}")
-    return [set(speakers[fold::count]) for fold in range(count)]
-
-
-def _speakers(corpus: Corpus, member: str) -> list[str]:
-    """Return every speaker of a member corpus, sorted."""
-    found = set()
-    for clip in corpus.clips:
-        if clip.corpus == member:
-            if clip.speaker_id is None:
-                raise CorpusError(
-                    f"{clip.name} of {member} states no speaker, so the protocol cannot keep "
-                    "speakers apart; add a speaker column to a manifest or take the protocol random"
-                )
-            found.add(clip.speaker_id)
-    return sorted(found)
-
-
-def _by_speaker(corpus: Corpus, tested: list[set[str]], speech_only: bool) -> list[list[str]]:
-    """Return the splits of each fold, with the speakers of further corpora in the same folds."""
-    folds = [set(speakers) for speakers in tested]
+    """Return the speakers that each fold tests, of every corpus."""
     main, *others = corpus.members
+    grouped = GROUPED.fullmatch(name)
+    if not grouped and name not in {*BY_ACTOR, "leave-one-speaker-out"}:
+        raise CorpusError(f"there is no protocol {name!r}; choose one of {', '.join(NAMES)}")
+    if name in BY_ACTOR and main != "RAVDESS":
+        raise CorpusError(f"{name} is a protocol of RAVDESS, not of {main}; take grouped-5")
+    speakers = speakers_by_corpus(corpus.clips)
+    most = len(speakers[main])
+    count = int(grouped[1]) if grouped else most
+    if most < 2:
+        raise CorpusError(f"{main} has only one speaker, so none would be left to train on")
+    if not 2 <= count <= most:
+        raise CorpusError(f"{name} needs 2 to {most} folds, the speakers of {main}")
+    folds = [set(speakers[main][fold::count]) for fold in range(count)]
+    if name in BY_ACTOR:
+        folds = [{f"{main}/{actor:02}" for actor in fold} for fold in BY_ACTOR[name]]
     for member in others:
-        speakers = _speakers(corpus, member)
-        if len(speakers) < 2 * len(folds):
-            raise CorpusError(
-                f"{member} has {len(speakers)} speakers, too few for {len(folds)} folds"
-            )
+        found = speakers[member]
+        if len(found) < 2 * len(folds):
+            raise CorpusError(f"{member} has {len(found)} speakers, too few for {len(folds)} folds")
         for number, fold in enumerate(folds):
-            fold |= set(speakers[number :: len(folds)])
-    if len(folds) < 2:
-        raise CorpusError("there is only one speaker, so none would be left to train on")
-    return [
-        _splits(corpus, fold, folds[(number + 1) % len(folds)], main if speech_only else "")
-        for number, fold in enumerate(folds)
-    ]
+            fold |= set(found[number :: len(folds)])
+    return folds
 
 
-def _splits(corpus: Corpus, test: set[str], following: set[str], speech_of: str) -> list[str]:
-    """Return the split of each clip; songs of the corpus `speech_of` are left out."""
+def _splits(corpus: Corpus, test: set[str], following: set[str], speech_only: bool) -> list[str]:
+    """Return the split of each clip; with `speech_only` songs of the main corpus are left out."""
+    main = corpus.members[0]
     split_of: dict[str | None, str] = dict.fromkeys(test, "test")
     for member in corpus.members:
         own = sorted(speaker for speaker in following if speaker.startswith(f"{member}/"))
-        split_of |= dict.fromkeys(set(own[::2]) - test, "val")
+        split_of |= dict.fromkeys(own[::2], "val")
     return [
-        "" if clip.corpus == speech_of and clip.channel != "speech"
+        "" if speech_only and clip.corpus == main and clip.channel != "speech"
         else split_of.get(clip.speaker_id, "train")
         for clip in corpus.clips
     ]  # fmt: skip

@@ -3,20 +3,23 @@
 Every plot and shading accompanies the numbers it shows, so a format without them loses nothing.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..labels import EMOTIONS
-from . import published
 from .analysis import COVERAGE, gap
+from .published import REFERENCE_CONFUSION, REFERENCE_PROTOCOL, published_for
 
 Result = dict[str, Any]
 SCORE_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "uar": "UAR"}
+HEADERS = {  # of columns whose header differs from the key
+    **{name: f"{shown} %" for name, shown in SCORE_NAMES.items()},
+    "confidence": "confidence %",
+    "f1": "F1",
+}
 GROUP_NAMES = {"channel": "speech and song"}  # titles that differ from the key
 SHARES = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1)  # coverages in the table
 
@@ -29,8 +32,7 @@ class LinePlot:
     title: str  # alternative text
     x: str  # title of the horizontal axis
     y: str
-    diagonal: bool = False  # draw the line where both are equal
-    dots: bool = False  # mark the points
+    diagonal: bool = False  # mark the points, and draw the line where both axes are equal
 
 
 @dataclass(frozen=True)
@@ -52,70 +54,57 @@ def title(result: Result) -> str:
 
 def sections(result: Result) -> list[Section]:
     """Return the sections of a report in order, without empty ones."""
-    makers: list[Callable[[Result], Section]] = [
-        *(_scores, _published, _folds, _emotions, _confusion, _reference_confusion),
-        *(_reliability, _coverage),
+    study = result.get("protocol_name", ""), result["corpus"]
+    published_header = ("work", "protocol", "scores")
+    made = [
+        _table("Scores", _scores(result)),
+        Section("Published on this protocol", published_header, published_for(*study)),
+        _table("Folds", ({"fold": k, **fold} for k, fold in result.get("folds", {}).items())),
+        _table("Emotions", _emotions(result)),
+        _confusion("Confusion", result["labels"], np.array(result["scores"]["confusion"])),
+        *([REFERENCE] if study == ("random", "RAVDESS") else []),
+        _reliability(result["calibration"]),
+        _coverage(result["calibration"]),
+        *(_group(name, rows) for name, rows in result["groups"].items()),
+        _table("Most confident mistakes", result["mistakes"]),
+        _table("Unreadable clips", result["errors"]),
     ]
-    groups = [_group(name, rows) for name, rows in result["groups"].items()]
-    made = [*(make(result) for make in makers), *groups, _mistakes(result), _unread(result)]
-    return [section for section in made if section.rows or section.text]
+    return [section for section in made if section.rows]
 
 
-def _scores(result: Result) -> Section:
+def _table(title: str, found: Iterable[Mapping[str, Any]], **more: Any) -> Section:
+    """Return a section with a column for each key; floats are shares."""
+    records = list(found)
+    header = [HEADERS.get(key, key) for key in records[0]] if records else []
+    return Section(title, header, [list(map(_cell, row.values())) for row in records], **more)
+
+
+def _cell(value: Any) -> str:
+    return _percent(value) if value is None or isinstance(value, float) else str(value)
+
+
+def _scores(result: Result) -> Iterator[dict[str, Any]]:
     scores, over = result["scores"], result.get("over_folds")
     unit = "speakers" if scores["clustered_by_speaker"] else "clips"
-    header = ["%", "all clips", f"95 % interval over {unit}"]
-    rows = [
-        [shown, _percent(scores[name]["value"]), _range(*scores[name]["interval"])]
-        for name, shown in SCORE_NAMES.items()
-    ]
-    if over and len(result["folds"]) > 1:
-        header += ["mean over folds", "deviation", "95 % interval of the mean"]
-        for row, name in zip(rows, SCORE_NAMES, strict=True):
+    for name, shown in SCORE_NAMES.items():
+        found = scores[name]
+        row = {"%": shown, "all clips": found["value"]}
+        row[f"95 % interval over {unit}"] = _range(*found["interval"])
+        if over and len(result["folds"]) > 1:
             mean, half = over[name]["mean"], over[name]["half_width"]
-            deviation = _percent(over[name]["deviation"])
-            row += [_percent(mean), deviation, _range(mean - half, mean + half)]
-    return Section("Scores", header, rows)
+            row |= {"mean over folds": mean, "deviation": over[name]["deviation"]}
+            row["95 % interval of the mean"] = _range(mean - half, mean + half)
+        yield row
 
 
-def _published(result: Result) -> Section:
-    figures = published.published_for(result.get("protocol_name", ""), result["corpus"])
-    rows = [[figure.work, figure.protocol, figure.scores] for figure in figures]
-    return Section("Published on this protocol", ["work", "protocol", "scores"], rows)
-
-
-def _folds(result: Result) -> Section:
-    rows = [
-        [name, str(fold["clips"]), *(_percent(fold[score]) for score in SCORE_NAMES)]
-        for name, fold in result.get("folds", {}).items()
-    ]
-    return Section("Folds", ["fold", "clips", *(f"{s} %" for s in SCORE_NAMES.values())], rows)
-
-
-def _emotions(result: Result) -> Section:
+def _emotions(result: Result) -> Iterator[dict[str, Any]]:
     scores = result["scores"]
-    columns = (scores["recall"], scores["precision"], scores["f1"])
-    rows = [
-        [label, *map(_percent, values), str(support)]
-        for label, *values, support in zip(
-            result["labels"], *columns, scores["support"], strict=True
-        )
-    ]
-    return Section("Emotions", ["%", "recall", "precision", "F1", "clips"], rows)
+    for n, label in enumerate(result["labels"]):
+        shares = {name: scores[name][n] for name in ("recall", "precision", "f1")}
+        yield {"%": label, **shares, "clips": scores["support"][n]}
 
 
-def _confusion(result: Result) -> Section:
-    return _confusion_of("Confusion", result["labels"], np.array(result["scores"]["confusion"]))
-
-
-def _reference_confusion(result: Result) -> Section:
-    if (result.get("protocol_name"), result["corpus"]) != ("random", "RAVDESS"):
-        return Section("")
-    title = f"Confusion of the reference system ({published.REFERENCE_PROTOCOL})"
-    return _confusion_of(title, EMOTIONS, published.REFERENCE_CONFUSION)
-
-
-def _confusion_of(title: str, labels: Sequence[str], matrix: np.ndarray) -> Section:
+def _confusion(title: str, labels: Sequence[str], matrix: np.ndarray) -> Section:
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     rows = [
         [label, *(f"{count} ({100 * share:.0f} %)" for count, share in zip(*line, strict=True))]
@@ -125,32 +114,30 @@ def _confusion_of(title: str, labels: Sequence[str], matrix: np.ndarray) -> Sect
     return Section(title, ["", *labels], rows, text, shares.tolist())
 
 
-def _reliability(result: Result) -> Section:
-    found = result["calibration"]
-    rows = [
-        [_percent(row["confidence"]), _percent(row["accuracy"]), str(row["clips"])]
-        for row in found["reliability"]
-    ]
+REFERENCE = _confusion(
+    f"Confusion of the reference system ({REFERENCE_PROTOCOL})", EMOTIONS, REFERENCE_CONFUSION
+)
+
+
+def _reliability(found: dict[str, Any]) -> Section:
     plot = LinePlot(
         [(row["confidence"], row["accuracy"]) for row in found["reliability"]],
         title="Accuracy by confidence; the dashed line is perfect calibration",
         x="confidence",
         y="accuracy",
         diagonal=True,
-        dots=True,
     )
     text = (
         f"The expected calibration error is {_percent(found['ece'])} %, the Brier score "
         f"{found['brier']:.3f}. Confidences are calibrated if they equal the accuracy."
     )
-    return Section("Calibration", ["confidence %", "accuracy %", "clips"], rows, text, plot=plot)
+    return _table("Calibration", found["reliability"], text=text, plot=plot)
 
 
-def _coverage(result: Result) -> Section:
-    found = result["calibration"]
+def _coverage(found: dict[str, Any]) -> Section:
     curve = [(share, accuracy) for share, accuracy in found["coverage"]]
     rows = [
-        [_percent(share), _percent(next(a for s, a in curve if s >= share - 0.005))]
+        {"most confident %": share, "accuracy": next(a for s, a in curve if s >= share - 0.005)}
         for share in SHARES
     ]
     confident = found["confident_accuracy"]
@@ -160,38 +147,15 @@ def _coverage(result: Result) -> Section:
         f"{_percent(found['confident_share'])} % of its predictions confident"
         + (f"; {_percent(confident)} % of those are correct." if confident is not None else ".")
     )
-    plot = LinePlot(
-        curve,
-        title="Accuracy of the most confident predictions by their share",
-        x="share of clips",
-        y="accuracy",
-    )
-    header = ["most confident %", "accuracy %"]
-    return Section("Accuracy of confident predictions", header, rows, text, plot=plot)
+    title = "Accuracy of the most confident predictions by their share"
+    plot = LinePlot(curve, title, x="share of clips", y="accuracy")
+    return _table("Accuracy of confident predictions", rows, text=text, plot=plot)
 
 
 def _group(name: str, found: Sequence[dict[str, Any]]) -> Section:
-    rows = [
-        [row["value"], str(row["clips"]), _percent(row["accuracy"]), _percent(row["uar"])]
-        for row in found
-    ]
+    rows = [{name if key == "value" else key: row[key] for key in row} for row in found]
     text = f"The highest and the lowest UAR differ by {100 * gap(found):.1f} points."
-    title = f"By {GROUP_NAMES.get(name, name)}"
-    return Section(title, [name, "clips", "accuracy %", "UAR %"], rows, text)
-
-
-def _mistakes(result: Result) -> Section:
-    rows = [
-        [row["clip"], row["label"], row["predicted"], _percent(row["confidence"])]
-        for row in result["mistakes"]
-    ]
-    header = ["clip", "label", "predicted", "confidence %"]
-    return Section("Most confident mistakes", header, rows)
-
-
-def _unread(result: Result) -> Section:
-    rows = [[entry["clip"], entry["error"]] for entry in result["errors"]]
-    return Section("Unreadable clips", ["clip", "error"], rows)
+    return _table(f"By {GROUP_NAMES.get(name, name)}", rows, text=text)
 
 
 def _percent(value: float | None) -> str:

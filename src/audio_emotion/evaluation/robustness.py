@@ -1,17 +1,15 @@
 """Measure what each corruption costs on the test clips of a cross-validation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..datasets import Corpus
 from ..errors import CorpusError
 from ..inference.classifier import Classifier
-from .analysis import Row, group, scores
+from .analysis import Row, group, rates, restrict
 from .corruptions import CORRUPTIONS
 from .evaluate import predict_clips
-from .folds import restrict_to, shared_labels
+from .folds import shared_labels
 from .protocols import Protocol
 
 Step = Callable[[str], None]
@@ -50,16 +48,16 @@ def compare(
     tested = {row["corpus"] for row in pooled}
     main = next(member for member in corpus.members if member in tested)
     labels = shared_labels(main, corpus, protocol, list(pooled[0]["probabilities"]))
-    clean = restrict_to([row for row in pooled if row["corpus"] == main], labels)
+    clean = restrict([row for row in pooled if row["corpus"] == main], labels)
     found = [measured("clean", clean, labels, None)]
     for name in corruptions:
         rows: list[Row] = []
         for fold in (fold for fold in protocol.folds if fold.name in predictions):
             step(f"{name}, fold {fold.name}")
-            clips = [corpus.clips[n] for n in fold.members("test")]
+            clips = (corpus.clips[n] for n in fold.members("test"))
             model = Classifier(out / f"fold-{fold.name}" / "model.onnx")
             rows += predict_clips(model, (clip for clip in clips if clip.corpus == main), name)[0]
-        found.append(measured(name, restrict_to(rows, labels), labels, found[0]["uar"]))
+        found.append(measured(name, restrict(rows, labels), labels, found[0]["uar"]))
     return found
 
 
@@ -78,8 +76,8 @@ def measured(
     name: str, rows: Sequence[Row], labels: Sequence[str], clean: float | str | None
 ) -> Measured:
     """Return a row of the table; `clean` is the UAR without corruption, None for that row."""
-    found = scores(rows, labels)
-    accuracy, uar = found["accuracy"]["value"], found["uar"]["value"]
-    drop = 0.0 if clean is None else float(clean) - uar
+    found = rates(rows, labels)
+    drop = 0.0 if clean is None else float(clean) - found["uar"]
     by_channel = {f"uar {row['value']}": row["uar"] for row in group(rows, labels, "channel")}
-    return {"corruption": name, "accuracy": accuracy, "uar": uar, "drop": drop, **by_channel}
+    scores = {"accuracy": found["accuracy"], "uar": found["uar"], "drop": drop}
+    return {"corruption": name, **scores, **by_channel}

@@ -1,4 +1,4 @@
-"""Results as bytes: one function or class for each format.
+"""Results as text: one function for each format.
 
 writers        what formats share: choosing one, times, colours, text that fits on a line
 predictions    table, json, jsonl, csv; written while predictions are made

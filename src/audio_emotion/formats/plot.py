@@ -1,7 +1,5 @@
 """A timeline as an image, PNG or SVG by the suffix of the file.  Needs matplotlib."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

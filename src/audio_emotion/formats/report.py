@@ -1,7 +1,5 @@
 """An evaluation as JSON for programs, Markdown for a repository, and a page to read or print."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

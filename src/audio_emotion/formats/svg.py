@@ -1,7 +1,5 @@
 """Coordinates of drawings, as the attributes of SVG elements state them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ seconds of each label.  The recording is in the page as Opus.  Everything drawn 
 text, and the keyboard reaches every segment.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Iterator

@@ -9,20 +9,18 @@ audacity   label track: start, end and label between tabs
 html       a page with the sound in it
 """
 
-from __future__ import annotations
-
 import html
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from ..audio import Source
 from ..timeline.recording import Timeline
-from ..timeline.segmenter import NO_SPEECH, Segment
+from ..timeline.segmenter import NO_SPEECH
 from .timeline_html import page
 from .writers import Formats, choose, clock, csv_line, one_line
 
@@ -62,9 +60,23 @@ def as_json(timeline: Timeline, source: Source) -> str:
     The rows are encoded one by one: as Python numbers, those of ten hours need more memory than
     the model.
     """
-    facts = json.dumps(_facts(timeline), ensure_ascii=False, allow_nan=False)
+    facts = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "duration": timeline.duration,
+        "labels": list(timeline.labels),
+        "segments": [
+            asdict(replace(s, start=round(s.start, MILLISECONDS), end=round(s.end, MILLISECONDS)))
+            for s in timeline.segments
+        ],
+        "durations": {k: round(v, MILLISECONDS) for k, v in timeline.durations().items()},
+        "step_dur": timeline.step_dur,
+        "broken": timeline.broken,
+        "clipped": round(timeline.clipped, 5),
+    }
+    text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
     rows = ", ".join(map(_row, timeline.probabilities))
-    return f'{facts[:-1]}, "probabilities": [{rows}]}}\n'
+    return f'{text[:-1]}, "probabilities": [{rows}]}}\n'
 
 
 def as_csv(timeline: Timeline, source: Source) -> str:
@@ -79,43 +91,45 @@ def as_csv(timeline: Timeline, source: Source) -> str:
 
 def as_srt(timeline: Timeline, source: Source) -> str:
     """SubRip subtitles."""
-    cues = [
-        f"{number}\n{clock(s.start, ',')} --> {clock(s.end, ',')}\n{_srt_caption(s)}\n"
-        for number, s in enumerate(_speech(timeline), 1)
-    ]
-    return "\n".join(cues) or "\n"
+    # SubRip has no escapes, so characters of markup become ones that look alike.
+    cues = _cues(timeline, ",", lambda text: text.translate(str.maketrans("<>{}\\", "‹›()/")))
+    return "\n".join(f"{number}\n{cue}" for number, cue in enumerate(cues, 1)) or "\n"
 
 
 def as_vtt(timeline: Timeline, source: Source) -> str:
     """WebVTT subtitles."""
-    cues = [
-        f"{clock(s.start)} --> {clock(s.end)}\n{html.escape(_caption(s), quote=False)}\n"
-        for s in _speech(timeline)
-    ]
+    cues = _cues(timeline, ".", lambda text: html.escape(text, quote=False))
     return "\n".join(["WEBVTT\n", *cues])
 
 
 def as_textgrid(timeline: Timeline, source: Source) -> str:
     """Praat's long text format, with one interval tier that covers the recording."""
     end = f"{timeline.duration:.6f}"
-    header = [
-        'File type = "ooTextFile"',
-        'Object class = "TextGrid"',
-        "",
-        "xmin = 0",
-        f"xmax = {end}",
-        "tiers? <exists>",
-        "size = 1",
-        "item []:",
-        "    item [1]:",
-        '        class = "IntervalTier"',
-        '        name = "emotion"',
-        "        xmin = 0",
-        f"        xmax = {end}",
-        f"        intervals: size = {len(timeline.segments)}",
-    ]
-    intervals = [_interval(*numbered) for numbered in enumerate(timeline.segments, 1)]
-    return "\n".join([*header, *intervals]) + "\n"
+    tier = f"""\
+File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = {end}
+tiers? <exists>
+size = 1
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "emotion"
+        xmin = 0
+        xmax = {end}
+        intervals: size = {len(timeline.segments)}
+"""
+    for number, segment in enumerate(timeline.segments, 1):
+        text = one_line(segment.label).replace('"', '""')
+        tier += f"""\
+        intervals [{number}]:
+            xmin = {segment.start:.6f}
+            xmax = {segment.end:.6f}
+            text = "{text}"
+"""
+    return tier
 
 
 def as_audacity(timeline: Timeline, source: Source) -> str:
@@ -133,68 +147,20 @@ FORMATS: Formats[TimelineWriter] = {
     "audacity": (as_audacity, (".txt",)),
     "html": (page, (".html", ".htm")),
 }
-SILENT = {name: found for name, found in FORMATS.items() if name != "html"}
 
-
-def get_writer(name: str | None, out: Path | None, *, recorded: bool = True) -> TimelineWriter:
-    """Return the writer of a format, or else of the suffix of `out`, or else of the table.
-
-    Args:
-        name: one of `FORMATS`, or None.
-        out: path of the output, or None.
-        recorded: whether there is a recording, without which `html` is not offered.
-
-    Raises:
-        OutputError: as `choose`.
-    """
-    return choose(name, out, FORMATS if recorded else SILENT)
-
-
-def _facts(timeline: Timeline) -> dict[str, Any]:
-    """All but the probabilities, as plain values."""
-    return {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "duration": timeline.duration,
-        "labels": list(timeline.labels),
-        "segments": [
-            {
-                "start": round(segment.start, MILLISECONDS),
-                "end": round(segment.end, MILLISECONDS),
-                "label": segment.label,
-                "confidence": segment.confidence,
-            }
-            for segment in timeline.segments
-        ],
-        "durations": {k: round(v, MILLISECONDS) for k, v in timeline.durations().items()},
-        "step_dur": timeline.step_dur,
-        "broken": timeline.broken,
-        "clipped": round(timeline.clipped, 5),
-    }
+UNRECORDED = {name: found for name, found in FORMATS.items() if name != "html"}  # need no sound
+get_writer = partial(choose, formats=FORMATS)  # by a name or by the path of the output
 
 
 def _row(row: npt.NDArray[np.float32]) -> str:
     return "null" if np.isnan(row[0]) else json.dumps([round(float(v), 4) for v in row])
 
 
-def _interval(number: int, segment: Segment) -> str:
-    text = one_line(segment.label).replace('"', '""')
-    return (
-        f"        intervals [{number}]:\n"
-        f"            xmin = {segment.start:.6f}\n"
-        f"            xmax = {segment.end:.6f}\n"
-        f'            text = "{text}"'
-    )
-
-
-def _speech(timeline: Timeline) -> list[Segment]:
-    return [segment for segment in timeline.segments if segment.label != NO_SPEECH]
-
-
-def _caption(segment: Segment) -> str:
-    return f"{one_line(segment.label)} {segment.confidence:.0%}"
-
-
-def _srt_caption(segment: Segment) -> str:
-    """SubRip has no escapes, so characters of markup become ones that look alike."""
-    return _caption(segment).translate(str.maketrans("<>{}\\", "‹›()/"))
+def _cues(timeline: Timeline, point: str, escape: Callable[[str], str]) -> list[str]:
+    """Return the times and the text of each segment with speech."""
+    return [
+        f"{clock(s.start, point)} --> {clock(s.end, point)}\n"
+        f"{escape(one_line(s.label))} {s.confidence:.0%}\n"
+        for s in timeline.segments
+        if s.label != NO_SPEECH
+    ]

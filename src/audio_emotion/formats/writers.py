@@ -1,7 +1,5 @@
 """What formats share: choosing one by name or suffix, times, colours and safe text."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Mapping

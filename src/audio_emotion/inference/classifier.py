@@ -1,7 +1,5 @@
 """The trained model at work: a signal in, a label out.  Needs numpy and ONNX Runtime only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path

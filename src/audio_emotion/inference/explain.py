@@ -6,8 +6,6 @@ exactly as users run it.  `training.explanation.gradients` does the same by grad
 installed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,13 +4,11 @@ The file is the contract with every consumer.  Its metadata hold the few values 
 each under a key of its own: text as it is, anything else as JSON.  `ModelInfo` is their schema.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -65,7 +63,7 @@ class ModelInfo(_Schema):
         return check_labels(labels)
 
     @model_validator(mode="after")
-    def _check_provenance(self) -> ModelInfo:
+    def _check_provenance(self) -> Self:
         assert self.fitted
         return self
 

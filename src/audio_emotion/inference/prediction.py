@@ -1,7 +1,5 @@
 """What a model predicts for one recording."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

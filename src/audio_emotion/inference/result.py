@@ -1,7 +1,5 @@
 """The result for one file: a prediction, or why there is none."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

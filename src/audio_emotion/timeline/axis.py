@@ -1,7 +1,5 @@
 """The regular time axis on which probabilities are averaged over windows."""
 
-from __future__ import annotations
-
 from array import array
 
 import numpy as np

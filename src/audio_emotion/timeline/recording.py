@@ -1,7 +1,5 @@
 """The timeline of a whole recording, from a signal or a file of any length."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing

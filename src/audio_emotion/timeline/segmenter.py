@@ -1,7 +1,5 @@
 """Rows of probabilities to segments: a label holds until another has led for long enough."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """How a timeline is made."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..errors import ConfigError

@@ -1,7 +1,5 @@
 """A timeline of samples that are still arriving, the same however they are cut."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

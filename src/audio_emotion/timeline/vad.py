@@ -5,8 +5,6 @@ enough and ends after a silence.  The threshold is permissive, because shouting 
 speech here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Windows of a speech region that the model predicts."""
 
-from __future__ import annotations
-
 from .vad import RATE, SpeechRegion
 
 MIN_DUR = 0.1  # s of speech that are worth a prediction

@@ -4,8 +4,6 @@ A changed file or a changed setting has another key, so nothing stale can be rea
 stored as 16-bit PCM, the precision that the corpora were published in.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -31,11 +29,7 @@ def default_folder() -> Path:
 
 
 class SignalCache:
-    """Signals by content digest and settings, made on first use.
-
-    Args:
-        folder: where they are stored; see `default_folder`.
-    """
+    """Signals by content digest and settings, made on first use."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or default_folder()) / "signals"

@@ -1,7 +1,5 @@
 """Lightning callbacks: the table of epochs, a clean Ctrl-C, and the moving average of weights."""
 
-from __future__ import annotations
-
 import csv
 import io
 import signal
@@ -50,9 +48,6 @@ class History(L.Callback):
     """The scores of each epoch, as `history.csv`, `curves.png` and a line on the terminal.
 
     The rows are part of the checkpoint, so a resumed training continues the same table.
-
-    Args:
-        folder: of the run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -152,10 +147,7 @@ class Interrupt(L.Callback):
         if self.pressed:
             raise KeyboardInterrupt
 
-    def on_validation_batch_start(self, *_: Any) -> None:
-        """Stop here if Ctrl-C was pressed."""
-        if self.pressed:
-            raise KeyboardInterrupt
+    on_validation_batch_start = on_train_batch_start  # type: ignore[assignment]
 
     def _press(self, *_: Any) -> None:
         if self.pressed:

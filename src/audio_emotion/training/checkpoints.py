@@ -4,8 +4,6 @@ Lightning passes a nested dictionary to a `CheckpointIO`.  Ours writes a single 
 whole or not at all.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,20 +24,13 @@ SUFFIX = ".safetensors"
 class SafetensorsIO(CheckpointIO):
     """Lightning's checkpoints as safetensors files."""
 
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
-        """Write `checkpoint` atomically."""
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, *_: Any, **__: Any) -> None:
         save(checkpoint, Path(path))
 
-    def load_checkpoint(
-        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Read what `save_checkpoint` wrote."""
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
         return load(Path(path))
 
     def remove_checkpoint(self, path: Any) -> None:
-        """Delete the file."""
         Path(path).unlink(missing_ok=True)
 
 

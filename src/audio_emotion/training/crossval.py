@@ -9,8 +9,6 @@ A fold with predictions is not trained again, and a fold that was killed is resu
 command finishes what another began.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Clips as batches: decoded once, augmented anew in each epoch, the same for the same seed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -40,14 +38,7 @@ class Item:
 
 
 class Clips(Dataset[tuple[Signal, int, int]]):
-    """Signals at the model's rate; an index is `(epoch, item)`, so workers share no state.
-
-    Args:
-        items: the clips.
-        config: rate, augmentation and seed.
-        cache: where decoded signals are kept.
-        augment: whether to change pitch, tempo and noise.
-    """
+    """Signals at the model's rate; an index is `(epoch, item)`, so workers share no state."""
 
     def __init__(
         self, items: Sequence[Item], config: Config, cache: SignalCache, *, augment: bool
@@ -125,13 +116,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class ClipsModule(L.LightningDataModule):
-    """Loaders of the training and validation splits.
-
-    Args:
-        items: clips of every split.
-        config: every setting.
-        cache: where decoded signals are kept.
-    """
+    """Loaders of the training and validation splits."""
 
     def __init__(self, items: Sequence[Item], config: Config, cache: SignalCache) -> None:
         super().__init__()

@@ -1,7 +1,5 @@
 """From a trained model to one model file: waveform in, probabilities out, front end inside."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The model: a front end and a network, saved as safetensors with a JSON header."""
 
-from __future__ import annotations
-
 import json
 import warnings
 from dataclasses import dataclass, field
@@ -22,7 +20,7 @@ from . import checkpoints
 from .checkpoints import SUFFIX
 from .features.frontend import Frontend
 from .networks import Network, make_network
-from .run import TrainingData, best_of, model_of, stored_config, stored_data
+from .run import BEST, MODEL, TrainingData, stored_config, stored_data
 
 HEADER = "audio_emotion_model"
 SHIPPED = "default"  # names the shipped weights where a path is expected
@@ -127,7 +125,7 @@ def load_best(run: Path) -> TrainedModel:
         TrainingError: the run has no checkpoint, or one of another version.
     """
     architecture = stored_config(run).architecture
-    checkpoint = checkpoints.load(best_of(run))
+    checkpoint = checkpoints.load(run / BEST)
     model = EmotionModel.build(architecture)
     state = {
         name.removeprefix("model."): value
@@ -139,9 +137,7 @@ def load_best(run: Path) -> TrainedModel:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise TrainingError(
-            f"{best_of(run)} is of another network than {run} configures"
-        ) from error
+        raise TrainingError(f"{run / BEST} is of another network than {run} configures") from error
     return TrainedModel(model.eval(), architecture, stored_data(run), scores=scores)
 
 
@@ -155,8 +151,8 @@ def find_model(source: Path) -> TrainedModel:
         return load_model(default_model().with_suffix(SUFFIX))
     if source.suffix == SUFFIX:
         return load_model(source)
-    if model_of(source).exists():
-        return load_model(model_of(source))
+    if (source / MODEL).exists():
+        return load_model(source / MODEL)
     found = load_best(source)
     warnings.warn(
         f"{source} has not ended: its best epoch so far is taken, without calibration; "

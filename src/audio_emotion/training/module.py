@@ -1,7 +1,5 @@
 """One step of training, and what is measured on the way."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import lightning as L
@@ -87,14 +85,7 @@ class TrainingModule(L.LightningModule):
         return targets, (targets * weights).sum(1), weights > 0
 
     def loss(self, logits: Tensor, targets: Tensor, factors: Tensor, allowed: Tensor) -> Tensor:
-        """Return the cross entropy with targets smoothed over the allowed labels.
-
-        Args:
-            logits: `(batch, classes)`.
-            targets: probabilities `(batch, classes)`.
-            factors: weight of each clip, `(batch,)`.
-            allowed: labels that each clip can have, `(batch, classes)`.
-        """
+        """Return the cross entropy with targets smoothed over the allowed labels of each clip."""
         smoothing = self.config.train.label_smoothing
         even = allowed.float() / allowed.sum(1, keepdim=True)
         smoothed = targets * (1 - smoothing) + smoothing * even

@@ -4,8 +4,6 @@ ONNX Runtime's static quantisation with explicit quantise and dequantise nodes. 
 quantised, the front end is not: the logarithm of a rounded power would be a step function.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -10,8 +10,6 @@ RUN/
   tensorboard/       the scores for `tensorboard --logdir`
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,10 @@ from ..datasets.provenance import Provenance
 from ..errors import TrainingError, translated
 from ..files import write_text
 from .checkpoints import SUFFIX
+
+CHECKPOINTS = "checkpoints"
+BEST, LAST = (f"{CHECKPOINTS}/{name}{SUFFIX}" for name in ("best", "last"))
+INIT, MODEL = (f"{name}{SUFFIX}" for name in ("init", "model"))
 
 
 @dataclass(frozen=True)
@@ -44,26 +46,6 @@ class TrainingData:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Read what `as_dict` wrote."""
         return cls(**{**values, "provenance": Provenance.from_json(values["provenance"])})
-
-
-def best_of(run: Path) -> Path:
-    """Return the path of the checkpoint of the best epoch."""
-    return run / "checkpoints" / f"best{SUFFIX}"
-
-
-def last_of(run: Path) -> Path:
-    """Return the path of the checkpoint of the last whole epoch, to resume from."""
-    return run / "checkpoints" / f"last{SUFFIX}"
-
-
-def init_of(run: Path) -> Path:
-    """Return the path of the weights that training began with."""
-    return run / f"init{SUFFIX}"
-
-
-def model_of(run: Path) -> Path:
-    """Return the path of the trained model."""
-    return run / f"model{SUFFIX}"
 
 
 def stored_config(run: Path) -> Config:

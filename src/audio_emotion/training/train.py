@@ -1,7 +1,5 @@
 """From a corpus and a configuration to a run with a trained model; `run` describes its files."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Sequence
@@ -28,15 +26,7 @@ from .checkpoints import SUFFIX, SafetensorsIO
 from .data import Batch, Clips, ClipsModule, Item
 from .model import EmotionModel, TrainedModel, initialise, load_best, load_model
 from .module import TrainingModule
-from .run import (
-    TrainingData,
-    init_of,
-    last_of,
-    model_of,
-    stored_config,
-    stored_data,
-    write_run,
-)
+from .run import CHECKPOINTS, INIT, LAST, MODEL, TrainingData, stored_config, stored_data, write_run
 
 REFERENCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86, x86, and Arm processors
@@ -94,17 +84,17 @@ def train(
         _check_run(run, data, resume)
         if not resume:
             if init:
-                TrainedModel(model, config.architecture, data).save(init_of(run))
+                TrainedModel(model, config.architecture, data).save(run / INIT)
             write_run(run, config, data)
-    if init_of(run).exists():
-        model = load_model(init_of(run)).model.train()
-    elif not last_of(run).exists():
+    if (run / INIT).exists():
+        model = load_model(run / INIT).model.train()
+    elif not (run / LAST).exists():
         _fit_frontend(model, items, config, cache)
     module = TrainingModule(config, model, class_weights(config, items))
     clips = ClipsModule(items, config, cache)
     if _fit(module, clips, run, [watch] if watch else [], trainer_options or {}):
         _finish(run, module, clips)  # other processes of this training leave that to this one
-    return model_of(run)
+    return run / MODEL
 
 
 def _fit(
@@ -118,7 +108,7 @@ def _fit(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     interrupt = Interrupt()
     trainer = _trainer(run, module.config, [interrupt, *callbacks], options)
-    last = last_of(run)
+    last = run / LAST
     try:
         with interrupt.listening(), warnings.catch_warnings():
             for advice in ("does not have many workers", "isinstance.treespec", "is not empty"):
@@ -135,7 +125,7 @@ def _finish(run: Path, module: TrainingModule, clips: ClipsModule) -> None:
     module.model.load_state_dict(best.model.state_dict())
     calibration = calibrate(*val_logits(module, clips))
     done = TrainedModel(best.model, best.architecture, best.data, calibration, best.scores)
-    done.save(model_of(run))
+    done.save(run / MODEL)
 
 
 @torch.no_grad()
@@ -266,7 +256,7 @@ def _fit_frontend(
 def _checkpoint(run: Path, filename: str, monitor: str | None) -> ModelCheckpoint:
     """Keep one file under a fixed name: of the best score so far, or of every epoch."""
     checkpoint = ModelCheckpoint(
-        run / "checkpoints",
+        run / CHECKPOINTS,
         filename=filename,
         monitor=monitor,
         mode=MODES.get(monitor or "", "min"),

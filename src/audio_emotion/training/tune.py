@@ -7,84 +7,61 @@ OUT/
   best.yaml         the configuration of the best trial
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import optuna
 import yaml
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState
 
 from ..config import Config, make_config
 from ..datasets import Corpus
 from ..errors import ConfigError, TrainingError
 from ..files import write_text, write_with
 from .checkpoints import load
-from .run import best_of
+from .run import BEST
 from .train import train
 
 STARTUP = 5  # trials that are never cut short, and drawn at random
 WARMUP = 0.25  # share of the epochs before a trial may be cut short
-NAME = "tune"
+Space = dict[str, CategoricalDistribution | FloatDistribution]
 
 
-@dataclass(frozen=True)
-class Range:
-    """Values from `low` to `high` for a setting, drawn evenly or by their logarithm."""
-
-    key: str
-    low: float
-    high: float
-    log: bool = False
-
-    def draw(self, trial: optuna.Trial) -> float:
-        """Draw the value of a trial."""
-        return trial.suggest_float(self.key, self.low, self.high, log=self.log)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The values that a setting may take."""
-
-    key: str
-    values: tuple[Any, ...]
-
-    def draw(self, trial: optuna.Trial) -> Any:
-        """Draw the value of a trial."""
-        return trial.suggest_categorical(self.key, self.values)
-
-
-def parse_space(text: str) -> Range | Choice:
-    """Parse the values that a setting is searched in.
+def parse_space(texts: list[str]) -> Space:
+    """Parse the values that settings are searched in.
 
     `train.lr=1e-4..1e-2:log` is a range by its logarithm, `network.dropout=0.3..0.5` an even one,
     `train.class_weights=none,sqrt` a choice.
 
     Raises:
-        ConfigError: the text has none of these forms.
+        ConfigError: a text has none of these forms.
 
-    >>> parse_space("network.dropout=0.3..0.5")
-    Range(key='network.dropout', low=0.3, high=0.5, log=False)
+    >>> parse_space(["network.dropout=0.3..0.5"])
+    {'network.dropout': FloatDistribution(high=0.5, log=False, low=0.3, step=None)}
     """
-    key, equals, values = text.partition("=")
-    if not equals or "." not in key:
-        raise ConfigError(
-            f"'{text}' is not of the form section.key=low..high[:log] or section.key=a,b,c"
-        )
-    if ".." not in values:
-        return Choice(key, tuple(yaml.safe_load(value) for value in values.split(",")))
-    low, _, rest = values.partition("..")
-    high, _, scale = rest.partition(":")
-    try:
-        return Range(key, float(low), float(high), {"": False, "log": True}[scale])
-    except (KeyError, ValueError) as error:
-        raise ConfigError(f"'{text}': a range is low..high or low..high:log") from error
+    space: Space = {}
+    for text in texts:
+        key, equals, values = text.partition("=")
+        if not equals or "." not in key:
+            raise ConfigError(
+                f"'{text}' is not of the form section.key=low..high[:log] or section.key=a,b,c"
+            )
+        if ".." not in values:
+            space[key] = CategoricalDistribution([yaml.safe_load(v) for v in values.split(",")])
+            continue
+        low, _, rest = values.partition("..")
+        high, _, scale = rest.partition(":")
+        try:
+            log = {"": False, "log": True}[scale]
+            space[key] = FloatDistribution(float(low), float(high), log=log)
+        except (KeyError, ValueError) as error:
+            raise ConfigError(f"'{text}': a range is low..high or low..high:log") from error
+    return space
 
 
 class Report(L.Callback):
@@ -102,7 +79,7 @@ class Report(L.Callback):
 def tune(
     corpus: Corpus,
     config: Config,
-    space: Sequence[Range | Choice],
+    space: Space,
     out: Path,
     *,
     trials: int,
@@ -124,15 +101,15 @@ def tune(
         ConfigError: a setting of the space is unknown or out of range.
         TrainingError: `out` was begun with another configuration or space.
     """
-    for part in space:  # before a folder is made
-        values = part.values if isinstance(part, Choice) else (part.low, part.high)
-        for value in values:
-            varied(config, {part.key: value})
+    for key, values in space.items():  # before a folder is made
+        ends = values.choices if isinstance(values, CategoricalDistribution) else vars(values)
+        for value in ends if isinstance(ends, tuple) else (ends["low"], ends["high"]):
+            varied(config, {key: value})
     _claim(out, config, space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=f"sqlite:///{out / 'study.db'}",
-        study_name=NAME,
+        study_name="tune",
         direction="maximize",
         load_if_exists=True,
         sampler=_sampler(space, config.train.seed),
@@ -141,12 +118,12 @@ def tune(
     _retry(study)
 
     def objective(trial: optuna.Trial) -> float:
-        drawn = {part.key: part.draw(trial) for part in space}
+        drawn = {key: _draw(trial, key, values) for key, values in space.items()}
         run = out / f"trial-{trial.number}"
         print(f"trial {trial.number}: {drawn}", flush=True)
-        options = dict(trainer_options or {})
         # Losses of different settings are not comparable, so the score is always macro F1.
         compared = varied(config, {"train.monitor": "val_f1"} | drawn)
+        options = dict(trainer_options or {})
         train(corpus, compared, run, watch=Report(trial), trainer_options=options)
         return best_score(run)
 
@@ -156,21 +133,32 @@ def tune(
     return study
 
 
-def combinations(space: Sequence[Range | Choice]) -> float:
+def combinations(space: Space) -> float:
     """Return the number of combinations; infinite if a setting is a range.
 
-    >>> combinations([Choice("train.lr", (1e-3, 1e-4)), Choice("network.dropout", (0.3, 0.4, 0.5))])
+    >>> combinations(parse_space(["train.lr=1e-3,1e-4", "network.dropout=0.3,0.4,0.5"]))
     6
     """
-    return math.prod(len(part.values) if isinstance(part, Choice) else math.inf for part in space)
+    return math.prod(
+        len(values.choices) if isinstance(values, CategoricalDistribution) else math.inf
+        for values in space.values()
+    )
 
 
-def _sampler(space: Sequence[Range | Choice], seed: int) -> optuna.samplers.BaseSampler:
+def _draw(
+    trial: optuna.Trial, key: str, values: CategoricalDistribution | FloatDistribution
+) -> Any:
+    if isinstance(values, CategoricalDistribution):
+        return trial.suggest_categorical(key, values.choices)
+    return trial.suggest_float(key, values.low, values.high, log=values.log)
+
+
+def _sampler(space: Space, seed: int) -> optuna.samplers.BaseSampler:
     """Choices are tried once each, because a training repeats itself to the digit."""
-    if math.isinf(combinations(space)):
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
-    grid = {part.key: list(part.values) for part in space if isinstance(part, Choice)}
-    return optuna.samplers.GridSampler(grid, seed)
+    grid = {k: list(v.choices) for k, v in space.items() if isinstance(v, CategoricalDistribution)}
+    if len(grid) == len(space):
+        return optuna.samplers.GridSampler(grid, seed)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
 
 
 def varied(config: Config, settings: dict[str, Any]) -> Config:
@@ -186,15 +174,13 @@ def varied(config: Config, settings: dict[str, Any]) -> Config:
 
 def best_score(run: Path) -> float:
     """Return the best validation score that a run's checkpoint records."""
-    states = load(best_of(run))["callbacks"].values()
-    found = [state["best_model_score"] for state in states if state.get("monitor")]
-    return float(found[0])
+    states = load(run / BEST)["callbacks"].values()
+    return next(float(state["best_model_score"]) for state in states if state.get("monitor"))
 
 
-def _claim(out: Path, config: Config, space: Sequence[Range | Choice]) -> None:
+def _claim(out: Path, config: Config, space: Space) -> None:
     text = yaml.safe_dump(
-        {"config": config.model_dump(mode="json"), "space": [repr(part) for part in space]},
-        sort_keys=False,
+        {"config": config.model_dump(mode="json"), "space": {k: str(v) for k, v in space.items()}}
     )
     path = out / "search.yaml"
     if path.exists():
@@ -207,15 +193,13 @@ def _claim(out: Path, config: Config, space: Sequence[Range | Choice]) -> None:
 
 
 def _over(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    return study.get_trials(deepcopy=False, states=states)
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def _retry(study: optuna.Study) -> None:
     """Give up trials that a kill left running, and try their settings again."""
-    running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
-    for trial in running:
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
         if trial.params:
             study.enqueue_trial(trial.params)
 
@@ -227,7 +211,8 @@ def _write(study: optuna.Study, config: Config, out: Path) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["trial", "state", "score", *keys])
     for trial in over:
-        score = trial.value if trial.value is not None else _last(trial)
+        last = trial.intermediate_values.get(trial.last_step or 0, 0.0)
+        score = trial.value if trial.value is not None else last
         params = [trial.params.get(key, "") for key in keys]
         writer.writerow([trial.number, trial.state.name.lower(), f"{score:.5f}", *params])
     write_text(out / "trials.csv", stream.getvalue())
@@ -246,7 +231,3 @@ def _write(study: optuna.Study, config: Config, out: Path) -> None:
 def _save(axes: Any, path: Path) -> None:
     axes.figure.set_layout_engine("constrained")
     write_with(path, lambda temporary: axes.figure.savefig(temporary, dpi=120))
-
-
-def _last(trial: optuna.trial.FrozenTrial) -> float:
-    return trial.intermediate_values[trial.last_step] if trial.last_step is not None else 0.0

@@ -1,7 +1,5 @@
 """What a process does once before it computes, for speed and for the same result every time."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import torch

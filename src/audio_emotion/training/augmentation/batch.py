@@ -1,7 +1,5 @@
 """Augmentation of a batch of features on its device, with torch's generator: SpecAugment, mixup."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -10,8 +10,6 @@ Each change works on the power of a whole batch on its device, with torch's gene
     line        what a telephone, or a low sampling rate, leaves
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

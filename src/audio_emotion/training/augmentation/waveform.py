@@ -1,7 +1,5 @@
 """Augmentation of a waveform, with a numpy generator of the clip's own: pitch, tempo, noise."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import numpy as np

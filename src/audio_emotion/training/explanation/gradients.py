@@ -6,8 +6,6 @@ probability of a label; the cells add up to the difference between the two (Sund
 in PyTorch.
 """
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

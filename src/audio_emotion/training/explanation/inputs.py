@@ -1,7 +1,5 @@
 """The features that the network of a model file takes, with their seconds and Hz."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Explanations drawn over the features of the network, as PNG or SVG by the file's suffix."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -10,8 +10,6 @@ exactly this code and no consumer implements it again.
                └─ stack, normalise (batch, channels, n_mels, frames)
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

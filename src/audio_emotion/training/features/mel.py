@@ -1,7 +1,5 @@
 """The mel scale, and filters that are evenly spaced on it."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -7,8 +7,6 @@ times as long (docs/notes/006-fourier-by-matrices.md).  A real signal needs only
 step's frequencies.  The bins come out in another order, and the mel filters are laid out in it too.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -21,11 +19,7 @@ from .mel import mel_filters
 
 
 class MelPower(nn.Module):
-    """`Frontend.mel_power` computed in another way.
-
-    Args:
-        config: of the front end; see `fits`.
-    """
+    """`Frontend.mel_power` computed in another way, for front ends that it `fits`."""
 
     def __init__(self, config: FrontendConfig) -> None:
         super().__init__()

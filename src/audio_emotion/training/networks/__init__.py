@@ -1,7 +1,5 @@
 """The networks, and which of them a configuration names."""
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 from ...config import FrontendConfig, NetworkConfig

@@ -7,8 +7,6 @@ features (batch, channels, n_mels, frames)
            └─ logits (batch, classes)
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from torch import Tensor, nn

@@ -14,8 +14,6 @@ He et al., 2016 (arXiv:1512.03385); Hu et al., 2018 (arXiv:1709.01507); attentiv
 Okabe et al., 2018 (arXiv:1803.10963).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
