@@ -229,6 +229,9 @@ def test_a_closed_pipe_is_no_error(wav: Path) -> None:
         (["data", "nowhere"], "nowhere does not exist"),
         (["train", "--data", ".", "--out", "r", "--set", "lr"], "not of the form"),
         (["train", "--data", ".", "--out", "r", "--config", "voice"], "it is now called 'default'"),
+        (["train", "--data", ".", "--out", "r", "--resume", "--set", "x=1"], "unknown key 'x'"),
+        (["train", "--data", ".", "--out", "r", "--resume", "--set", "name=x"], "leave --set"),
+        (["train", "--data", ".", "--out", "r", "--config", "finetune"], "add --init default"),
         (["explain", "x.wav", "--run", "r"], "--run is for --method gradients"),
     ],
 )

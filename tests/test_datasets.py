@@ -11,7 +11,7 @@ import pytest
 from audio_emotion import Emotion
 from audio_emotion.datasets import Clip, Corpus, load_corpora, load_corpus
 from audio_emotion.datasets.corpus import duplicates
-from audio_emotion.datasets.registry import LAYOUTS
+from audio_emotion.datasets.layouts import LAYOUTS
 from audio_emotion.datasets.split import assign_splits, stratified_split
 from audio_emotion.datasets.summary import as_text, summarize
 from audio_emotion.errors import AudioError, CorpusError

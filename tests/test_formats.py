@@ -276,7 +276,7 @@ def test_unknown_formats_are_refused_with_a_list(formats: Any) -> None:
 def result() -> dict[str, Any]:
     """An evaluation of random predictions of clips whose names hold markup."""
     rng, rows = np.random.default_rng(0), []
-    for number, values in enumerate(rng.dirichlet(np.ones(len(EMOTIONS)), 64).tolist()):
+    for number, values in enumerate(rng.dirichlet(np.ones(len(EMOTIONS)), 256).tolist()):
         probabilities = dict(zip(EMOTIONS, values, strict=True))
         best = max(probabilities, key=probabilities.__getitem__)
         rows.append(

@@ -52,10 +52,12 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
     )
 
 
-def command(data: Path, run: Path, *more: str) -> list[str]:
-    sets = [part for override in TINY for part in ("--set", override)]
-    start = [sys.executable, "-m", "audio_emotion", "train", "--config", "reference"]
-    return [*start, "--data", str(data), "--out", str(run), *sets, "--accelerator", "cpu", *more]
+def command(data: Path, run: Path, *settings: str) -> list[str]:
+    """A training with settings, or without any one that is resumed."""
+    start = [sys.executable, "-m", "audio_emotion", "train", "--data", str(data), "--out", str(run)]
+    sets = [part for override in (*TINY, *settings) for part in ("--set", override)]
+    how = ["--config", "reference", *sets] if settings else ["--resume"]
+    return [*start, "--accelerator", "cpu", *how]
 
 
 def test_a_run_holds_what_its_description_promises(reference_run: Path) -> None:
@@ -77,14 +79,13 @@ def test_a_killed_run_resumes_to_the_same_weights(
 ) -> None:
     """Two processes of their own, since a kill and what MKL does at first are of a process."""
     run = tmp_path / "run"
-    epochs = ("--set", "train.epochs=2")
-    process = subprocess.Popen(command(ravdess, run, *epochs), stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command(ravdess, run, "train.epochs=2"), stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (run / LAST).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    subprocess.run(command(ravdess, run, "--resume"), check=True, capture_output=True)
+    subprocess.run(command(ravdess, run), check=True, capture_output=True)
     for name in (BEST, LAST):
         assert same(state(run / name), state(reference_run / name))
     mine, theirs = (
@@ -98,7 +99,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
 def test_ctrl_c_ends_cleanly_and_keeps_a_checkpoint(ravdess: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(
-        command(ravdess, run, "--set", "train.epochs=200"),
+        command(ravdess, run, "train.epochs=200"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -13,10 +13,7 @@ from audio_emotion.errors import ConfigError, TrainingError
 from audio_emotion.training.tune import _retry, _write, parse_space, tune, varied
 from conftest import OPTIONS, TRAINING_WARNINGS, tiny
 
-pytestmark = [
-    *TRAINING_WARNINGS,
-    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
-]
+pytestmark = TRAINING_WARNINGS
 PNG = b"\x89PNG"
 SPACE = parse_space(["train.lr=1e-4..1e-2:log", "train.class_weights=none,sqrt"])
 

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import re
 import sys
 import warnings
 
@@ -32,7 +33,8 @@ app = typer.Typer(
 USE = (predict, timeline, listen, explain, evaluate)
 MAKE = (train, crossval, tune, export, data, download)
 for command in (*USE, *MAKE):
-    description, title, examples = inspect.cleandoc(command.__doc__ or "").partition("Examples:")
+    text = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", inspect.cleandoc(command.__doc__ or ""))
+    description, title, examples = text.partition("Examples:")  # paragraphs wrap at any width
     app.command(help=description, epilog=title + examples)(command)
 
 EXTRA_TRAIN = {  # top-level modules that the extra installs

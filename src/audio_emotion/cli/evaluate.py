@@ -52,7 +52,7 @@ def evaluate(
       audio-emotion evaluate model.onnx RAVDESS --split test --corruption telephone
     """
     refuse_overwrite(out, force)
-    classifier = Classifier(model)
+    classifier = Classifier(None if str(model) == "default" and not model.exists() else model)
     corpus = read_corpora(data, classifier.labels)
     try:
         result = evaluate_model(

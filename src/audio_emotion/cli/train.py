@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from ..config import DEFAULT, load_config
+from ..errors import ConfigError
 from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
+
+FINETUNE = "finetune"  # the configuration that makes no sense from random weights
 
 
 def train(
@@ -45,10 +48,15 @@ def train(
 
       audio-emotion train --data MINE --out runs/mine --config finetune --init default
 
-      audio-emotion train --data MINE --out runs/mine --config finetune --init default
-      --set labels=bored,engaged
+      audio-emotion train --data MINE --out runs/mine --init default --set labels=bored,engaged
     """
     settings = load_config(config, set_)
+    if resume and (set_ or config != DEFAULT):
+        raise ConfigError(
+            "--resume continues with the run's own settings; leave --set, --config out"
+        )
+    if settings.name == FINETUNE and not (init or resume):
+        raise ConfigError("finetune starts from trained weights: add --init default, or a run")
     from ..training.model import find_model
     from ..training.run import stored_config
     from ..training.train import train as train_model

@@ -17,7 +17,7 @@ import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from ..errors import DownloadError, translated
-from .ravdess import RAVDESS
+from .layouts.ravdess import RAVDESS
 
 CHUNK = 1 << 14  # bytes; a broken connection loses less than one
 MAX_BYTES = 2 << 30  # of an archive, packed and unpacked: far more than any here needs

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..labels import EMOTIONS, parse_label
 from .clip import Clip
 from .corpus import Corpus
-from .layout import Recording, collect
+from .layouts import Recording, collect
 
 
 def count(root: Path, recordings: Sequence[Recording], labels: Sequence[str] = EMOTIONS) -> int:

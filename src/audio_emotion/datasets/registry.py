@@ -8,12 +8,8 @@ from ..errors import CorpusError
 from ..labels import EMOTIONS
 from . import folder, manifest
 from .corpus import Corpus, join
-from .crema_d import CREMA_D
-from .layout import find_recordings
-from .nemo import NEMO
-from .ravdess import RAVDESS
+from .layouts import LAYOUTS, find_recordings
 
-LAYOUTS = (RAVDESS, CREMA_D, NEMO)
 KINDS = (
     f"{', '.join(layout.name for layout in LAYOUTS)} (folders or zip archives), a folder for each "
     "label, or a CSV manifest with the columns path,label[,speaker,split]"

@@ -22,6 +22,7 @@ HEADERS = {  # of columns whose header differs from the key
 }
 GROUP_NAMES = {"channel": "speech and song"}  # titles that differ from the key
 SHARES = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1)  # coverages in the table
+MIN_CLIPS = 200  # of a report that published figures stand in
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def title(result: Result) -> str:
 
 def sections(result: Result) -> list[Section]:
     """Return the sections of a report in order, without empty ones."""
-    study = result.get("protocol_name", ""), result["corpus"]
+    comparable = result["clips"] >= MIN_CLIPS  # with those that the figures were published for
+    study = result.get("protocol_name", "") if comparable else "", result["corpus"]
     published_header = ("work", "protocol", "scores")
     made = [
         _table("Scores", _scores(result)),

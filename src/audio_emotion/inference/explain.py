@@ -161,15 +161,18 @@ def predict_without(
 
 
 def _narrowest(weights: npt.NDArray[np.float64]) -> tuple[int, int]:
-    """Return the first cell, and one past the last, of the shortest run with half of the weight."""
+    """Return the first cell, and one past the last, of the shortest run with half of the weight.
+
+    Of runs of equal length it is the one with the most weight.
+    """
     sums = np.concatenate([[0], np.cumsum(weights)])
     runs = (
-        (end - start, start, end)
+        (end - start, sums[start] - sums[end], start, end)
         for start in range(len(weights))
         for end in range(start + 1, len(weights) + 1)
         if sums[end] - sums[start] >= HALF * sums[-1]
     )
-    _, start, end = min(runs)
+    *_, start, end = min(runs)
     return start, end
 
 

@@ -1,5 +1,6 @@
 """One step of training, and what is measured on the way."""
 
+import math
 from typing import Any
 
 import lightning as L
@@ -71,8 +72,9 @@ class TrainingModule(L.LightningModule):
             {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, settings.lr, fused=not settings.gradient_clip)
-        steps = max(4, int(self.trainer.estimated_stepping_batches))
-        warmup = max(settings.warmup, 1.5 / steps)  # fewer divide by zero
+        steps, warmup = int(self.trainer.estimated_stepping_batches), settings.warmup
+        if math.isclose(steps * warmup, 1):  # the schedule would divide by zero
+            warmup *= 1.01
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, settings.lr, total_steps=steps, pct_start=warmup
         )

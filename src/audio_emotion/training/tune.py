@@ -10,6 +10,7 @@ OUT/
 import csv
 import io
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -223,9 +224,11 @@ def _write(study: optuna.Study, config: Config, out: Path) -> None:
     write_text(out / "best.yaml", yaml.safe_dump(best, sort_keys=False))
     from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
-    _save(plot_optimization_history(study), out / "history.png")
-    if len({trial.value for trial in done}) > 1:  # otherwise there is nothing to explain
-        _save(plot_param_importances(study), out / "importance.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        _save(plot_optimization_history(study), out / "history.png")
+        if len({trial.value for trial in done}) > 1:  # otherwise there is nothing to explain
+            _save(plot_param_importances(study), out / "importance.png")
 
 
 def _save(axes: Any, path: Path) -> None:

@@ -6,7 +6,7 @@ Song, PLoS ONE 13(5), doi 10.1371/journal.pone.0196391; Zenodo record 1188976.
 
 import re
 
-from ..labels import EMOTIONS
+from ...labels import EMOTIONS
 from .layout import Layout
 
 RAVDESS = Layout(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..audio import AUDIO_SUFFIXES, audio_files
-from ..errors import CorpusError, translated
-from ..labels import EMOTIONS, parse_emotion, parse_label
-from .clip import Clip
-from .corpus import Corpus, Skipped
+from ...audio import AUDIO_SUFFIXES, audio_files
+from ...errors import CorpusError, translated
+from ...labels import EMOTIONS, parse_emotion, parse_label
+from ..clip import Clip
+from ..corpus import Corpus, Skipped
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,10 @@ class Layout:
             return f"name does not follow {self.name}'s pattern"
         facts = {k: self.values.get(k, {}).get(v, v) for k, v in match.groupdict().items()}
         facts = {"channel": self.channel, "gender": self.genders.get(facts["speaker"]), **facts}
-        emotion = parse_emotion(facts.pop("label"))
-        assert emotion is not None
-        label = parse_label(emotion.label, labels)
+        text = facts.pop("label")
+        label = parse_label(getattr(parse_emotion(text), "label", text), labels)
         if label is None:
-            return f"label {emotion.label} is not one of {', '.join(labels)}"
+            return f"label {text} is not one of {', '.join(labels)}"
         return Clip(match[0], label, recording.path, recording.member, **facts)
 
 
