@@ -242,7 +242,7 @@ def test_summary_counts_everything(ravdess: Path, tmp_path: Path) -> None:
     touch(folder, "03-01-04-01-01-02-01.wav", "notes.wav")
     facts = summarize(load_corpus(root))
     assert facts["clips"] == 51
-    assert facts["emotions"]["happy"] == 7
+    assert facts["labels"]["happy"] == 7
     assert facts["channels"] == {"song": 1, "speech": 50}
     assert facts["duplicates"] == [["03-01-03-01-01-01-01", "03-01-03-01-01-02-01"]]
     assert len(facts["unreadable"]) == len(facts["skipped"]) == 1

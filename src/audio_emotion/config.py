@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import ConfigError, translated
-from .labels import EMOTIONS, check_labels
+from .labels import EMOTIONS, split_labels
 
 DEFAULT = "default"
 FEATURES = {  # channels that the network takes, by setting
@@ -31,8 +31,17 @@ RENAMED = {  # configurations, settings and values of earlier versions
     "augment.noise_p": "augment.waveform_p", "augment.margin_dur": "augment.padding_dur",
     "train.best_by": "train.monitor", "train.average": "train.ema_decay",
     "train.further": "train.auxiliary_ratio", "train.class_weights=source": "reference",
-    "train.class_weights=root": "sqrt",
+    "train.class_weights=root": "sqrt", "train.monitor=macro_f1": "val_f1",
+    "train.monitor=loss": "val_loss",
 }  # fmt: skip
+REMOVED = frozenset(
+    ("again", "committee", "study", "frontend.features=pitch", "frontend.placement=repeat",
+     "frontend.floor_db", "frontend.normalization", "frontend.top_db", "augment.renditions",
+     "augment.shift_dur", "augment.warp_semitones", "augment.tempo", "augment.equalizer_db",
+     "augment.reverb_dur", "augment.least_snr", "augment.masks", "network.members",
+     "network.floored", "train.coarse_epochs", "train.fine_lr", "train.dropout_from",
+     "train.schedule")
+)  # fmt: skip
 
 
 class _Section(BaseModel):
@@ -127,7 +136,7 @@ class TrainConfig(_Section):
     weight_decay: float = Field(0.02, ge=0)  # of AdamW
     gradient_clip: float = Field(5, ge=0)  # largest norm of a gradient; 0: unlimited
     ema_decay: float = Field(0.998, ge=0, lt=1)  # of the weights' moving average; 0: none
-    # Clips of further corpora in an epoch, for each clip of the first corpus; 0: all of them.
+    # Clips of other corpora in an epoch, for each clip of the first corpus; 0: all of them.
     auxiliary_ratio: float = Field(1, ge=0)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     class_weights: Literal["reference", "balanced", "sqrt", "none"] | tuple[float, ...] = "sqrt"
@@ -162,11 +171,7 @@ class Architecture(_Section):
     @field_validator("labels", mode="before")
     @classmethod
     def _check_labels(cls, value: Any) -> Any:
-        names = value.split(",") if isinstance(value, str) else list(value)
-        names = [str(name).strip() for name in names]
-        if any(name != name.lower() for name in names):
-            raise ValueError("labels are in lower case, as bored,engaged")
-        return check_labels(names)
+        return split_labels(value if isinstance(value, str) else ",".join(map(str, value)))
 
 
 class Config(Architecture):
@@ -310,4 +315,6 @@ def _in_words(error: Any) -> str:
 
 
 def _replacement(name: str) -> str:
+    if name in REMOVED:
+        return f"; '{name}' was removed in version 0.2"
     return f"; it is now called '{RENAMED[name]}'" if name in RENAMED else ""

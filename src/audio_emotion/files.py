@@ -24,7 +24,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` if the block succeeds.
 
     Raises:
-        OutputError: the folder cannot be made or written.
+        OutputError: the file cannot be made or written.
     """
     with translated(OutputError, path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,8 +34,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
         with translated(OutputError, path):
+            yield temporary
             temporary.chmod(0o644)
             temporary.replace(path)
     finally:

@@ -7,6 +7,13 @@ from enum import IntEnum
 
 LABEL = re.compile(r"[^\W_](?:[\w .+/-]{0,38}[^\W_])?")  # safe in every format
 
+RESERVED = frozenset(  # by outputs, beside labels
+    (
+        *("no speech", "too short", "uncertain", "file", "label", "confidence", "confident"),
+        *("duration", "speech_dur", "warnings", "error"),
+    )
+)
+
 
 class Emotion(IntEnum):
     """An emotion; its value is its class index in every array of the package.
@@ -93,9 +100,11 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         ValueError: there are fewer than two, one occurs twice, or one is longer than 40 characters
-            or holds anything but letters, digits, spaces and `_ . + / -`.
+            or holds anything but letters, digits, spaces and `_ . + / -`, or is reserved.
     """
     for label in labels:
+        if label in RESERVED:
+            raise ValueError(f"the label {label!r} has another meaning in outputs; rename it")
         if not LABEL.fullmatch(label) or "--" in label:
             raise ValueError(
                 f"the label {label!r} is not 1 to 40 letters, digits, spaces, and _ . + / - between"
@@ -103,3 +112,18 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     if len(labels) < 2 or len(set(labels)) < len(labels):
         raise ValueError("needs two or more different labels")
     return tuple(labels)
+
+
+def split_labels(text: str) -> tuple[str, ...]:
+    """Parse labels as people type them.
+
+    Raises:
+        ValueError: as `check_labels`, or a label is not in lower case.
+
+    >>> split_labels("bored, engaged")
+    ('bored', 'engaged')
+    """
+    labels = [label.strip() for label in text.split(",")]
+    if any(label != label.lower() for label in labels):
+        raise ValueError("labels are in lower case, as bored,engaged")
+    return check_labels(labels)

@@ -8,7 +8,8 @@ import typer
 
 from ..datasets import load_corpora
 from ..datasets.summary import as_text, summarize
-from ..labels import EMOTIONS
+from ..errors import ConfigError
+from ..labels import EMOTIONS, split_labels
 from .options import read_corpora
 
 
@@ -28,5 +29,9 @@ def data(
       audio-emotion data MINE --labels bored,engaged --json
     """
     read = read_corpora if json else load_corpora  # the text says what was skipped, too
-    facts = summarize(read([path], labels.split(",")))
+    try:
+        names = split_labels(labels)
+    except ValueError as error:
+        raise ConfigError(f"--labels: {error}") from error
+    facts = summarize(read([path], names))
     typer.echo(json_.dumps(facts, indent=2) if json else as_text(facts))

@@ -1,6 +1,7 @@
 """One labelled recording of a corpus."""
 
 import hashlib
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Clip:
                 return self.path.read_bytes()
         with translated(AudioError, f"{self.path}/{self.member}"):
             try:
-                return _archive(self.path).read(self.member)
+                return _archive(self.path, os.getpid()).read(self.member)
             except (KeyError, RuntimeError, zlib.error) as error:  # missing, encrypted, damaged
                 raise zipfile.BadZipFile(str(error)) from error
 
@@ -75,5 +76,6 @@ class Clip:
 
 
 @lru_cache(maxsize=4)
-def _archive(path: Path) -> zipfile.ZipFile:
+def _archive(path: Path, process: int) -> zipfile.ZipFile:
+    """Open an archive once in a process: forked ones would share the position in the file."""
     return zipfile.ZipFile(path)

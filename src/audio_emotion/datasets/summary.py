@@ -31,12 +31,12 @@ def summarize(corpus: Corpus) -> dict[str, Any]:
         "licence": corpus.licence,
         "citation": corpus.citation,
         "clips": len(clips),
-        "emotions": _count(clip.label.label for clip in clips),
+        "labels": _count(clip.label.label for clip in clips),
         "speakers": _count(clip.speaker for clip in clips),
         "genders": _count(clip.gender for clip in clips),
         "channels": _count(clip.channel for clip in clips),
         "intensities": _count(clip.intensity for clip in clips),
-        "emotions_by_channel": {
+        "labels_by_channel": {
             channel: _count(clip.label.label for clip in clips if clip.channel == channel)
             for channel in sorted({clip.channel for clip in clips if clip.channel})
         },
@@ -51,11 +51,11 @@ def summarize(corpus: Corpus) -> dict[str, Any]:
 def as_text(facts: dict[str, Any]) -> str:
     """Return what `summarize` found as lines for a terminal."""
     lines = [f"{facts['corpus']}: {facts['clips']} clips, licence {facts['licence']}"]
-    for name in ("emotions", "channels", "genders", "intensities", "sampling_rates"):
+    for name in ("labels", "channels", "genders", "intensities", "sampling_rates"):
         if facts[name]:
             lines.append(f"{name.replace('_', ' '):15} {_listed(facts[name])}")
-    for channel, emotions in facts["emotions_by_channel"].items():
-        lines.append(f"  in {channel:10}  {_listed(emotions)}")
+    for channel, labels in facts["labels_by_channel"].items():
+        lines.append(f"  in {channel:10}  {_listed(labels)}")
     if facts["speakers"]:
         clips = list(facts["speakers"].values())
         lines.append(f"{'speakers':15} {len(clips)}, {min(clips)} to {max(clips)} clips each")

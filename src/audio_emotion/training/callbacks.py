@@ -1,4 +1,4 @@
-"""Lightning callbacks: the table of epochs, a clean Ctrl-C, and the moving average of weights."""
+"""What Lightning calls: checkpoints, the moving average, the table of epochs, a clean Ctrl-C."""
 
 import csv
 import io
@@ -12,9 +12,11 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.plugins.io import CheckpointIO
 from torch import Tensor
 
 from ..files import write_text, write_with
+from .checkpoints import load, save
 
 COLUMNS = (
     "epoch", "seconds", "lr",
@@ -22,6 +24,19 @@ COLUMNS = (
     "val_loss", "val_accuracy", "val_f1",
 )  # fmt: skip
 WARM_STEPS = 10  # over which the moving average forgets the first weights
+
+
+class SafetensorsIO(CheckpointIO):
+    """Lightning's checkpoints as safetensors files."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, *_: Any, **__: Any) -> None:
+        save(checkpoint, Path(path))
+
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        return load(Path(path))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        Path(path).unlink(missing_ok=True)
 
 
 class MovingAverage(WeightAveraging):

@@ -1,7 +1,6 @@
 """Checkpoints without pickle: tensors as safetensors, everything else as JSON in the header.
 
-Lightning passes a nested dictionary to a `CheckpointIO`.  Ours writes a single file, which appears
-whole or not at all.
+A nested dictionary, as Lightning makes it, becomes a single file that appears whole or not at all.
 """
 
 import json
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-from lightning.pytorch.plugins.io import CheckpointIO
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -19,19 +17,6 @@ from ..files import write_with
 
 HEADER = "audio_emotion_checkpoint"
 SUFFIX = ".safetensors"
-
-
-class SafetensorsIO(CheckpointIO):
-    """Lightning's checkpoints as safetensors files."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, *_: Any, **__: Any) -> None:
-        save(checkpoint, Path(path))
-
-    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
-        return load(Path(path))
-
-    def remove_checkpoint(self, path: Any) -> None:
-        Path(path).unlink(missing_ok=True)
 
 
 def save(checkpoint: Mapping[str, Any], path: Path) -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..config import Architecture
-from ..errors import TrainingError, translated
+from ..errors import CorpusError, TrainingError, translated
 from ..files import write_with
 from ..inference.model_file import FORMAT, Calibration, default_model
 from ..version import __version__
@@ -104,6 +104,8 @@ def load_model(path: Path) -> TrainedModel:
     state = {name: value.float() for name, value in load_file(path).items()}
     try:
         header = json.loads(text)
+        if header["format"] != FORMAT:
+            raise ValueError(f"its format is {header['format']!r}, not {FORMAT!r}")
         architecture = Architecture.model_validate(header["architecture"])
         model = EmotionModel.build(architecture)
         model.load_state_dict(state)
@@ -114,7 +116,7 @@ def load_model(path: Path) -> TrainedModel:
             Calibration.model_validate(header["calibration"]),
             header["scores"],
         )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, CorpusError) as error:
         raise TrainingError(f"{path} is damaged: {error}") from error
 
 

@@ -19,7 +19,7 @@ import yaml
 
 from ..config import Config, make_config
 from ..datasets.provenance import Provenance
-from ..errors import TrainingError, translated
+from ..errors import CorpusError, TrainingError, translated
 from ..files import write_text
 from .checkpoints import SUFFIX
 
@@ -56,7 +56,11 @@ def stored_config(run: Path) -> Config:
         ConfigError: it was written by another version, which had other settings.
     """
     path = run / "config.yaml"
-    return make_config(yaml.safe_load(_read(path)), str(path))
+    with translated(TrainingError, path):
+        values = yaml.safe_load(_read(path))
+    if not isinstance(values, dict):
+        raise TrainingError(f"{path} is damaged")
+    return make_config(values, str(path))
 
 
 def stored_data(run: Path) -> TrainingData:
@@ -67,8 +71,9 @@ def stored_data(run: Path) -> TrainingData:
     """
     path = run / "data.json"
     try:
-        return TrainingData.from_dict(json.loads(_read(path)))
-    except (KeyError, TypeError) as error:
+        with translated(TrainingError, path):
+            return TrainingData.from_dict(json.loads(_read(path)))
+    except (KeyError, TypeError, CorpusError) as error:
         raise TrainingError(f"{path} was written by another version; train again") from error
 
 

@@ -15,14 +15,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ..config import Config
-from ..datasets import Corpus
+from ..datasets import Clip, Corpus
 from ..datasets.provenance import Provenance
 from ..datasets.split import assign_splits
-from ..errors import CorpusError, StoppedError, TrainingError
+from ..errors import AudioError, CorpusError, StoppedError, TrainingError
 from ..evaluation.calibration import calibrate
 from .cache import SignalCache
-from .callbacks import History, Interrupt, MovingAverage
-from .checkpoints import SUFFIX, SafetensorsIO
+from .callbacks import History, Interrupt, MovingAverage, SafetensorsIO
+from .checkpoints import SUFFIX
 from .data import Batch, Clips, ClipsModule, Item
 from .model import EmotionModel, TrainedModel, initialise, load_best, load_model
 from .module import TrainingModule
@@ -185,7 +185,11 @@ def _items(corpus: Corpus, config: Config, splits: Sequence[str] | None) -> list
     digests = corpus.digests()
     missing = digests.count(None)
     if missing:
-        warnings.warn(f"{missing} unreadable clips are left out", stacklevel=3)
+        first = corpus.clips[digests.index(None)]
+        warnings.warn(
+            f"{missing} unreadable clips are left out; first: {_why_unreadable(first)}",
+            stacklevel=3,
+        )
     kept = [n for n, digest in enumerate(digests) if digest is not None]
     clips, known = [corpus.clips[n] for n in kept], [digests[n] or "" for n in kept]
     assigned = (
@@ -205,6 +209,13 @@ def _items(corpus: Corpus, config: Config, splits: Sequence[str] | None) -> list
                 f"the {split} split of {corpus.name} is empty: {len(items)} clips are too few"
             )
     return items
+
+
+def _why_unreadable(clip: Clip) -> str:
+    try:
+        return clip.digest()
+    except AudioError as error:
+        return str(error)
 
 
 def _protocol(config: Config) -> str:
@@ -228,7 +239,7 @@ def _inherit(data: TrainingData, init: TrainedModel) -> TrainingData:
         if known:
             warnings.warn(
                 f"the initial weights were trained on {known} of the {len(held_back)} clips in the "
-                f"{split} split: its figures are too good",
+                f"{split} split, so its scores are optimistic",
                 stacklevel=3,
             )
     return TrainingData(**{**vars(data), "provenance": provenance})
@@ -236,7 +247,8 @@ def _inherit(data: TrainingData, init: TrainedModel) -> TrainingData:
 
 def _check_run(run: Path, data: TrainingData, resume: bool) -> None:
     if not resume:
-        if run.exists() and any(run.iterdir()):
+        begun = {"data.json", INIT} if not (run / "config.yaml").exists() else set()
+        if run.exists() and any(path.name not in begun for path in run.iterdir()):
             raise TrainingError(f"{run} exists already; name another folder or pass --resume")
         return
     before = stored_data(run).provenance

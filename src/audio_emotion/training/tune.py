@@ -5,6 +5,7 @@ OUT/
   trial-N/          a run each
   trials.csv        settings and scores, also drawn in history.png and importance.png
   best.yaml         the configuration of the best trial
+  search.yaml       what the search is about, so that no other continues it
 """
 
 import csv
@@ -22,13 +23,14 @@ from optuna.trial import TrialState
 
 from ..config import Config, make_config
 from ..datasets import Corpus
-from ..errors import ConfigError, TrainingError
+from ..errors import ConfigError, TrainingError, translated
 from ..files import write_text, write_with
 from .checkpoints import load
 from .run import BEST
 from .train import train
 
 STARTUP = 5  # trials that are never cut short, and drawn at random
+FAIL = TrialState.FAIL
 WARMUP = 0.25  # share of the epochs before a trial may be cut short
 Space = dict[str, CategoricalDistribution | FloatDistribution]
 
@@ -53,7 +55,9 @@ def parse_space(texts: list[str]) -> Space:
                 f"'{text}' is not of the form section.key=low..high[:log] or section.key=a,b,c"
             )
         if ".." not in values:
-            space[key] = CategoricalDistribution([yaml.safe_load(v) for v in values.split(",")])
+            with translated(ConfigError, f"'{text}'"):
+                choices = [yaml.safe_load(value) for value in values.split(",")]
+            space[key] = CategoricalDistribution(choices)
             continue
         low, _, rest = values.partition("..")
         high, _, scale = rest.partition(":")
@@ -201,8 +205,12 @@ def _retry(study: optuna.Study) -> None:
     """Give up trials that a kill left running, and try their settings again."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
-        if trial.params:
+    trials = study.get_trials(deepcopy=False)
+    tried = [t.params or t.system_attrs.get("fixed_params") for t in trials if t.state != FAIL]
+    for trial in trials:  # also those that Ctrl-C ended
+        if trial.state == FAIL and trial.params and trial.params not in tried:
             study.enqueue_trial(trial.params)
+            tried.append(trial.params)
 
 
 def _write(study: optuna.Study, config: Config, out: Path) -> None:

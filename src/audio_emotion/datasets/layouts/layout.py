@@ -73,7 +73,7 @@ def collect(
 ) -> tuple[tuple[Clip, ...], tuple[Skipped, ...]]:
     """Return the clips, of equal names the first, and what is skipped.
 
-    `parse` returns the clip of a recording, or the reason why it is none.
+    `parse` returns the clip of a recording, or why it is not one.
     """
     clips: dict[str, Clip] = {}
     skipped = []

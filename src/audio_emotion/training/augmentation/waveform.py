@@ -46,7 +46,7 @@ def fix_length(signal: Signal, samples: int) -> Signal:
 
 
 def add_noise(signal: Signal, config: AugmentConfig, rng: np.random.Generator) -> Signal:
-    """Add white Gaussian noise of `config.noise` times the maximum, if its probability strikes."""
+    """Add white Gaussian noise of `config.noise` times the maximum, with its probability."""
     if rng.random() >= config.waveform_p or not config.noise:
         return signal
     noise = rng.standard_normal(len(signal), np.float32)

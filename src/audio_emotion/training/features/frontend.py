@@ -169,11 +169,6 @@ class Frontend(nn.Module):
         decibel -= decibel.amax((1, 2), keepdim=True)
         return torch.clamp(decibel, min=-TOP_DB)
 
-    def mel(self, waveform: Tensor) -> Tensor:
-        """Return `decibel` of clips that fill their window, `(batch, n_mels, frames)`."""
-        power = self.mel_power(waveform)
-        return self.decibel(power, self.frame_mask(power, power.new_tensor([[waveform.shape[1]]])))
-
     def mfcc(self, mel: Tensor) -> Tensor:
         """Return all `n_mels` cepstral coefficients of `mel`, `(batch, n_mels, frames)`."""
         return (mel.transpose(1, 2) @ self.dct.T).transpose(1, 2)
