@@ -29,8 +29,8 @@ from torch import Tensor, nn
 from audio_emotion import Classifier, read_audio, resample, timeline
 from audio_emotion.audio import Signal
 from audio_emotion.inference.model_file import default_model
+from audio_emotion.inference.vad import CHUNK, RATE, SpeechDetector
 from audio_emotion.timeline import NO_SPEECH, TimelineSettings
-from audio_emotion.timeline.vad import CHUNK, RATE, SpeechDetector
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 PAUSES = {"a pause of 1 s after each sentence": 1.0, "no pauses": 0.0}

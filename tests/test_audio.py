@@ -1,16 +1,21 @@
 """Reading audio: every format, every way to be broken."""
 
 import io
+import os
 import struct
+import threading
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
 from audio_emotion import AudioEmotionError, read_audio, resample
-from audio_emotion.audio import TruncationWarning, expand
+from audio_emotion.audio import Mixer, as_signal, expand, load_audio
 from audio_emotion.errors import AudioError
+from audio_emotion.notices import AudioWarning, Code
 from conftest import RATE, through_ffmpeg, voice
 
 PCM16 = 2 / 2**15  # quantisation of 16-bit samples, with the rounding of full scale
@@ -99,7 +104,7 @@ def test_path_bytes_and_file_are_the_same(wav: Path) -> None:
 
 
 def test_decoding_stops_at_the_maximum_duration(wav: Path) -> None:
-    with pytest.warns(TruncationWarning, match=r"voice\.wav is longer than max_dur"):
+    with pytest.warns(AudioWarning, match=r"voice\.wav: longer than 0\.5 s"):
         signal, rate = read_audio(wav, max_dur=0.5)
     assert len(signal) == rate // 2
 
@@ -124,6 +129,14 @@ BROKEN = {
 def test_bad_content_is_refused_in_words(message: str) -> None:
     with pytest.raises(AudioError, match=message):
         read_audio(BROKEN[message])
+
+
+def test_a_wav_header_may_announce_a_little_too_much() -> None:
+    """Recorders round up to a block; 8 bytes are 4 samples."""
+    content = bytearray(encoded(voice(), format="WAV", subtype="PCM_16"))
+    content[40:44] = (int.from_bytes(content[40:44], "little") + 8).to_bytes(4, "little")
+    signal, _ = read_audio(bytes(content))
+    assert len(signal) == len(voice())
 
 
 @pytest.mark.parametrize(("format_", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_16")])
@@ -178,5 +191,108 @@ def test_recordings_are_found_in_folders_and_by_patterns(wav: Path, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     with pytest.raises(AudioError, match="holds no recording"):
         list(expand([str(tmp_path / "empty")]))
-    with pytest.raises(AudioError, match="nothing matches"):
+    with pytest.raises(AudioError, match="no file matches"):
         list(expand([str(tmp_path / "*.none")]))
+
+
+def test_channels_that_cancel_are_not_averaged_away() -> None:
+    opposite = np.stack([voice(), -0.9 * voice()], axis=1)
+    recording = encoded(opposite, format="WAV", subtype="FLOAT")
+    signal, _, notices = load_audio(recording)
+    np.testing.assert_allclose(signal, voice(), atol=1e-7)
+    assert [notice.code for notice in notices] == [Code.CHANNELS_CANCEL]
+    with pytest.warns(AudioWarning, match="channel 1 is used alone"):
+        read_audio(recording)
+    mix = Mixer([])
+    blocks = [mix(opposite[at : at + 999]) for at in range(0, len(opposite), 999)]
+    loud = np.abs(voice()) > 0.05  # once there is something to tell by
+    np.testing.assert_allclose(np.concatenate(blocks)[loud], voice()[loud], atol=1e-7)
+
+
+def in_mp4(*tracks: np.ndarray, start: float = 0.0) -> bytes:
+    """Tracks at 24 kHz in one file, the first beginning late."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="mp4") as output:
+        made = [output.add_stream("aac", rate=RATE, layout="mono") for _ in tracks]
+        for number, (track, signal) in enumerate(zip(made, tracks, strict=True)):
+            frame = av.AudioFrame.from_ndarray(signal[None], format="fltp", layout="mono")
+            frame.sample_rate = RATE
+            frame.pts = round(start * RATE) if number == 0 else 0
+            frame.time_base = Fraction(1, RATE)
+            for packet in [*track.encode(frame), *track.encode(None)]:
+                output.mux(packet)
+    return stream.getvalue()
+
+
+def test_a_silent_track_gives_way_to_one_that_is_not() -> None:
+    recording = in_mp4(np.zeros_like(voice()), voice())
+    signal, _, (notice,) = load_audio(recording)
+    assert notice.code is Code.SEVERAL_TRACKS
+    assert "track 2 is used, because track 1 is silent" in notice.message
+    assert np.square(signal).sum() == pytest.approx(np.square(voice()).sum(), rel=0.1)
+    assert not load_audio(recording, track=1)[0].any()
+    with pytest.raises(AudioError, match="there is no track 3"):
+        load_audio(recording, track=3)
+    first, *_ = load_audio(in_mp4(0.5 * voice(), voice()))
+    assert np.square(first).sum() == pytest.approx(0.25 * np.square(voice()).sum(), rel=0.1)
+
+
+def test_a_track_that_starts_late_begins_with_silence() -> None:
+    """Beside one that starts at once, as sound beside a picture."""
+    late, *_ = load_audio(in_mp4(voice(), voice(), start=2.0), track=1)
+    assert len(late) / RATE == pytest.approx(2 + len(voice()) / RATE, abs=0.1)
+    assert not late[: 2 * RATE - 2000].any()
+
+
+def test_a_rate_that_changes_midway_is_resampled_to_the_first() -> None:
+    parts = [through_ffmpeg(resample(voice(), RATE, rate), "adts", "aac", rate)
+             for rate in (22_050, 48_000)]  # fmt: skip
+    signal, rate, _ = load_audio(b"".join(parts))
+    assert rate == 22_050
+    assert len(signal) / rate == pytest.approx(2 * len(voice()) / RATE, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["int16", "int32", "int64", "list"])
+def test_integers_have_the_full_scale_that_holds_them(kind: str) -> None:
+    whole = np.round(voice() * 32_767)
+    values = whole.astype(int).tolist() if kind == "list" else whole.astype(kind)
+    np.testing.assert_allclose(as_signal(values, RATE), voice(), atol=PCM16)
+    if kind in {"int32", "int64"}:
+        deep = np.round(voice() * (2**31 - 1)).astype(kind)
+        np.testing.assert_allclose(as_signal(deep, RATE), voice(), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [32_767.0, 1e30, 1e200])
+def test_floats_of_another_full_scale_are_scaled_down(scale: float) -> None:
+    found = as_signal(voice().astype(np.float64) * scale, RATE)
+    np.testing.assert_allclose(found, voice() / np.abs(voice()).max(), atol=1e-6)
+    with pytest.raises(AudioError, match="whose full scale is 1"):
+        as_signal(voice().astype(np.float64) * scale, RATE, whole=False)
+
+
+def test_a_stray_sample_is_refused() -> None:
+    signal = voice()
+    signal[1000] = 1e20
+    with pytest.raises(AudioError, match=r"a sample of 1e\+20 is out of all proportion"):
+        as_signal(signal, RATE)
+    with pytest.raises(AudioError, match="more than 32 bits"):
+        as_signal([0, 1 << 40], RATE)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), True, "48000", 10, -1, None])
+def test_rates_that_no_recording_has_are_refused(rate: object) -> None:
+    with pytest.raises(AudioError, match="the sampling rate is"):
+        as_signal(voice(), rate)  # type: ignore[arg-type]
+    assert as_signal(voice(), 48_000.0).size == voice().size
+
+
+def test_every_kind_of_source_gives_the_same(wav: Path) -> None:
+    expected, _ = read_audio(wav)
+    content = wav.read_bytes()
+    read_end, write_end = os.pipe()
+    threading.Thread(target=lambda: [os.write(write_end, content), os.close(write_end)]).start()
+    half_way = io.BytesIO(content)
+    half_way.seek(100)
+    with os.fdopen(read_end, "rb") as pipe:
+        for source in (bytearray(content), memoryview(content), half_way, pipe):
+            np.testing.assert_array_equal(read_audio(source, max_dur=float("inf"))[0], expected)

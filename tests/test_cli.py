@@ -224,7 +224,7 @@ def test_a_closed_pipe_is_no_error(wav: Path) -> None:
     ("arguments", "message"),
     [
         (["predict", "x.wav", "--model", "none.onnx"], "no model file none.onnx"),
-        (["predict", "*.none"], "nothing matches"),
+        (["predict", "*.none"], "no file matches"),
         (["predict", "x.wav", "--format", "docx"], "no format 'docx'"),
         (["data", "nowhere"], "nowhere does not exist"),
         (["train", "--data", ".", "--out", "r", "--set", "lr"], "not of the form"),
@@ -274,5 +274,5 @@ def test_data_says_once_what_it_skips(ravdess: Path) -> None:
 
 def test_commands_say_which_recordings_they_skip(ravdess: Path) -> None:
     result = RUNNER.invoke(app, ["data", str(ravdess), "--json", "--labels", "sad,bored"])
-    assert json.loads(result.stdout)["emotions"] == {"sad": 6}
+    assert json.loads(result.stdout)["labels"] == {"sad": 6}
     assert "audio-emotion: RAVDESS: 6 recordings skipped: label happy is not" in result.stderr

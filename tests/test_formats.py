@@ -88,7 +88,8 @@ def test_csv_has_a_column_for_each_label_and_quotes_names() -> None:
     lines = io.StringIO(written("csv", RESULTS), newline="")
     first, bad, evil = csv.DictReader(lines)
     assert list(first) == [
-        *("file", "label", "confidence", "confident", "duration", *EMOTIONS, "error")
+        *("file", "label", "confidence", "confident", "duration", "speech_dur"),
+        *(*EMOTIONS, "warnings", "error"),
     ]
     assert first["label"] == "happy"
     assert first["confident"] == "true"
@@ -140,7 +141,7 @@ def test_the_schema_of_json_is_version_2() -> None:
     assert (values["schema"], values["version"]) == ("audio-emotion-timeline", 2)
     assert set(values) == {
         *("schema", "version", "duration", "labels", "segments", "durations", "step_dur"),
-        *("probabilities", "broken", "clipped"),
+        *("probabilities", "broken", "warnings", "clipped"),
     }
     assert [list(segment) for segment in values["segments"]] == [
         ["start", "end", "label", "confidence"]

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from audio_emotion import EMOTIONS, Classifier, TimelineStream, resample, timeline
 from audio_emotion.cli.app import app
 from audio_emotion.errors import AudioError, ConfigError, OutputError
+from audio_emotion.inference.vad import RATE, SpeechRegion
 from audio_emotion.timeline import NO_SPEECH, UNCERTAIN, Segment, Timeline, TimelineSettings
 from audio_emotion.timeline.recording import timelines_of_file
 from audio_emotion.timeline.segmenter import Segmenter
-from audio_emotion.timeline.vad import RATE, SpeechRegion
 from conftest import through_ffmpeg
 
 RUNNER = CliRunner()
@@ -316,3 +316,19 @@ def test_the_command_writes_a_file_for_each_channel(spoken: Spoken, tmp_path: Pa
     arguments = ["timeline", str(tmp_path / "call.wav"), "--channels", "separate"]
     assert RUNNER.invoke(app, [*arguments, "--out", str(tmp_path / "c.csv")]).exit_code == 0
     assert (tmp_path / "c-1.csv").read_text() == (tmp_path / "c-2.csv").read_text()
+
+
+def test_empty_pieces_of_a_stream_change_nothing(classifier: Classifier) -> None:
+    stream = TimelineStream(classifier)
+    assert stream.push(np.zeros(0), RATE) == []
+    stream.push(np.zeros(RATE), RATE)
+    assert stream.push([], RATE) == []
+    assert [segment.duration for segment in stream.close()] == [1.0]
+
+
+def test_rows_of_steps_that_are_no_whole_number_of_samples(classifier: Classifier) -> None:
+    settings = TimelineSettings(step_dur=0.0333)
+    found = timeline(np.zeros(10 * RATE), RATE, classifier, settings)
+    assert len(found.probabilities) == int(np.ceil(10 / 0.0333))
+    with pytest.raises(ConfigError, match=r"pad_dur is -0\.1 s"):
+        TimelineSettings(pad_dur=-0.1)

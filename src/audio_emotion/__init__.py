@@ -13,6 +13,11 @@ outputs, `datasets` finds and splits labelled recordings, `evaluation` measures 
 trains one (the only part that needs PyTorch), and `cli` is the command `audio-emotion`.
 """
 
+import os
+
+# ONNX Runtime otherwise keeps a device id on disk and reports to a host, from its import on.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 from .audio import read_audio, resample
 from .errors import AudioEmotionError
 from .inference.classifier import Classifier

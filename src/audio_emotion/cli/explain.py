@@ -7,14 +7,13 @@ import typer
 
 from ..audio import read_audio
 from ..errors import ConfigError
-from ..files import refuse_overwrite
 from ..inference.classifier import Classifier
 from ..inference.explain import explain as explain_by_occlusion
-from .options import Force, Model, Plot
+from .options import Force, Model, Plot, check_plot, opened_source
 
 
 def explain(
-    source: Annotated[Path, typer.Argument(help="A recording.")],
+    source: Annotated[Path, typer.Argument(help="A recording; - is standard input.")],
     model: Model = None,
     method: Annotated[
         Literal["occlusion", "gradients"],
@@ -44,8 +43,8 @@ def explain(
     """
     if run and method == "occlusion":
         raise ConfigError("--run is for --method gradients; occlusion needs the model file only")
-    refuse_overwrite(plot, force)
-    signal, sampling_rate = read_audio(source)
+    check_plot(plot, force)
+    signal, sampling_rate = read_audio(opened_source(source))
     classifier = Classifier(model)
     if method == "gradients":
         from ..training.explanation.gradients import attribute

@@ -74,13 +74,18 @@ def follow(
     segments: list[Segment] = []
     with suppress(KeyboardInterrupt):
         for source, block in microphone:
-            new = stream.push(block, source.sampling_rate)
+            sound = np.nan_to_num(block, posinf=0, neginf=0)  # of a device that fails for a moment
+            new = stream.push(sound, source.sampling_rate)
             segments += new
             show(stream, source, new)
     segments += stream.close()
-    rows = stream.axis.rows(stream.duration)
     return Timeline(
-        stream.duration, stream.classifier.labels, tuple(segments), stream.settings.step_dur, rows
+        stream.duration,
+        stream.classifier.labels,
+        tuple(segments),
+        stream.settings.step_dur,
+        stream.axis.rows(stream.duration),
+        clipped=stream.clipped,
     )
 
 

@@ -9,10 +9,16 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from ..audio import Source
 from ..config import available
 from ..datasets import Corpus, load_corpora
+from ..errors import AudioError, OutputError
+from ..files import refuse_overwrite
 
 T = TypeVar("T")
+STDIN = "-"
+MAX_STDIN = 1 << 30  # bytes
+IMAGES = (".png", ".svg", ".pdf")
 
 Corpora = Annotated[
     list[Path],
@@ -31,9 +37,42 @@ Out = Annotated[
     typer.Option(help="Write to this file; its suffix chooses the format if none is named."),
 ]
 Plot = Annotated[
-    Path | None, typer.Option(help="Draw an image, .png or .svg; needs the extra train.")
+    Path | None, typer.Option(help="Draw it as .png, .svg or .pdf; needs the extra train.")
+]
+Track = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of the audio track, from 1; by default the default track, or if that is "
+        "silent the first that is not.",
+        min=1,
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output.")]
+
+
+def check_plot(path: Path | None, force: bool) -> None:
+    """Refuse an image that cannot be written, before the work.
+
+    Raises:
+        OutputError: it exists already, or its suffix is unknown.
+    """
+    refuse_overwrite(path, force)
+    if path and path.suffix.lower() not in IMAGES:
+        raise OutputError(f"{path} must end in {' or '.join(IMAGES)}")
+
+
+def opened_source(source: str | Path) -> Source:
+    """Return a path as it is, and for - the content of standard input.
+
+    Raises:
+        AudioError: standard input holds more than `MAX_STDIN` bytes.
+    """
+    if str(source) != STDIN:
+        return source
+    content = sys.stdin.buffer.read(MAX_STDIN + 1)
+    if len(content) > MAX_STDIN:
+        raise AudioError(f"standard input holds more than {MAX_STDIN >> 20} MiB; save it to a file")
+    return content
 
 
 def format_option(formats: Iterable[str]) -> Any:

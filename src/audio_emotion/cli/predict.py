@@ -8,15 +8,24 @@ from typing import Annotated, TextIO
 
 import typer
 
-from ..audio import MAX_DUR, Source, expand
-from ..errors import StoppedError
+from ..audio import MAX_DUR, expand
+from ..errors import AudioError, StoppedError
 from ..files import atomic_path, refuse_overwrite
 from ..formats.predictions import FORMATS, as_table, get_writer
 from ..inference.classifier import Classifier
 from ..inference.result import FileResult, predict_file
-from .options import Force, Model, Out, format_option, interrupts_deferred, with_progress
+from .options import (
+    STDIN,
+    Force,
+    Model,
+    Out,
+    Track,
+    format_option,
+    interrupts_deferred,
+    opened_source,
+    with_progress,
+)
 
-STDIN = "-"
 MANY = 20  # recordings from which a progress bar is shown
 
 
@@ -33,6 +42,7 @@ def predict(
     max_dur: Annotated[
         float, typer.Option(help="Seconds of each recording to read at most.", min=0.1)
     ] = MAX_DUR,
+    track: Track = None,
 ) -> None:
     """Predict the emotion of each recording.
 
@@ -58,7 +68,7 @@ def predict(
         terminal = stream.isatty()
         hidden = (terminal and writer is not as_table) or len(recordings) < MANY
         shown = with_progress(recordings, "predicting", hidden=hidden)
-        results = _results(classifier, shown, max_dur, failures)
+        results = _results(classifier, shown, max_dur, track, failures)
         for text in writer(results, classifier.labels, terminal):
             stream.write(text)
             stream.flush()  # so that readers get each result when it is there
@@ -70,14 +80,20 @@ def predict(
 
 
 def _results(
-    classifier: Classifier, sources: Iterable[str | Path], max_dur: float, failures: list[bool]
+    classifier: Classifier,
+    sources: Iterable[str | Path],
+    max_dur: float,
+    track: int | None,
+    failures: list[bool],
 ) -> Iterator[FileResult]:
     """Yield results until Ctrl-C is pressed, and note of each whether it is an error."""
     with suppress(KeyboardInterrupt):
         for source in sources:
-            content: Source = sys.stdin.buffer.read() if source == STDIN else source
+            content = opened_source(source)
             with interrupts_deferred():
-                result = predict_file(classifier, content, max_dur=max_dur, name=str(source))
+                result = predict_file(
+                    classifier, content, max_dur=max_dur, track=track, name=str(source)
+                )
             with interrupts_deferred():  # until it is written
                 yield result
                 failures.append(result.error is not None)
@@ -92,7 +108,12 @@ def _named(format_: str | None, json: bool, csv: bool) -> str | None:
 
 def _expanded(sources: Sequence[str]) -> Iterator[str | Path]:
     for source in sources:
-        yield from [source] if source == STDIN else expand([source])
+        try:
+            yield from [source] if source == STDIN else expand([source])
+        except AudioError:
+            if len(sources) == 1:
+                raise
+            yield source  # becomes a row that says why, so that the others are predicted
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..audio import Source, open_audio
 from ..files import refuse_overwrite, write_text
 from ..formats.plot import draw_timeline
 from ..formats.timelines import FORMATS, get_writer
@@ -13,14 +14,14 @@ from ..formats.writers import clock
 from ..inference.classifier import Classifier
 from ..timeline.recording import Timeline, timelines_of_file
 from ..timeline.settings import TimelineSettings
-from .options import Force, Model, Out, Plot, format_option, say
+from .options import Force, Model, Out, Plot, Track, check_plot, format_option, opened_source, say
 
 DEFAULTS = TimelineSettings()
 CLIPPED = 1e-3  # share of samples at full scale that deserves a warning
 
 
 def timeline(
-    source: Annotated[Path, typer.Argument(help="A recording of any length.")],
+    source: Annotated[Path, typer.Argument(help="A recording of any length; - is standard input.")],
     model: Model = None,
     format_: Annotated[str | None, format_option(FORMATS)] = None,
     out: Out = None,
@@ -45,6 +46,7 @@ def timeline(
     uncertain_below: Annotated[
         float, typer.Option(help="Confidence under which a segment is uncertain.", min=0, max=1)
     ] = DEFAULTS.uncertain_below,
+    track: Track = None,
     force: Force = False,
 ) -> None:
     """Predict who feels what when, in segments; silence and uncertain speech are segments, too.
@@ -67,8 +69,8 @@ def timeline(
     separate = channels == "separate"
     if plot and separate:
         raise typer.BadParameter("--plot draws one timeline; leave --channels separate out")
-    for path in (plot, None if separate else out):
-        refuse_overwrite(path, force)
+    check_plot(plot, force)
+    refuse_overwrite(None if separate else out, force)
     settings = TimelineSettings(
         win_dur=win_dur,
         hop_dur=hop_dur,
@@ -76,14 +78,21 @@ def timeline(
         speech_threshold=speech_threshold,
         uncertain_below=uncertain_below,
     )
-    found = _predict(source, Classifier(model), settings, separate)
+    recording = opened_source(source)
+    outputs = [out]
+    if separate and out:
+        with open_audio(recording, track=track) as stream:
+            numbers = range(1, stream.channels + 1)
+        outputs = [out.with_stem(f"{out.stem}-{number}") for number in numbers]
+        for path in outputs:
+            refuse_overwrite(path, force)
+    found = _predict(recording, Classifier(model), settings, separate, track)
     for number, result in enumerate(found, 1):
-        text = writer(result, source)
-        if out is None:
+        text = writer(result, recording)
+        path = outputs[number - 1] if out else None
+        if path is None:
             typer.echo((f"channel {number}\n" if separate else "") + text, nl=False)
             continue
-        path = out.with_stem(f"{out.stem}-{number}") if separate else out
-        refuse_overwrite(path, force)
         write_text(path, text)
         typer.echo(path)
     if plot:
@@ -93,7 +102,11 @@ def timeline(
 
 
 def _predict(
-    source: Path, classifier: Classifier, settings: TimelineSettings, separate: bool
+    source: Source,
+    classifier: Classifier,
+    settings: TimelineSettings,
+    separate: bool,
+    track: int | None,
 ) -> list[Timeline]:
     from rich.console import Console
     from rich.progress import Progress
@@ -106,7 +119,9 @@ def _predict(
             bar.update(task, completed=done, total=total, description=f"{clock(done)} done")
 
         return list(
-            timelines_of_file(source, classifier, settings, separate=separate, progress=show)
+            timelines_of_file(
+                source, classifier, settings, separate=separate, track=track, progress=show
+            )
         )
 
 
@@ -118,6 +133,8 @@ def _warn(found: list[Timeline]) -> None:
             f"{clipped:.1%} of the samples are at full scale, so the recording is clipped, which "
             "can change the emotion predicted; record at a lower level if you can"
         )
+    for notice in dict.fromkeys(n for result in found for n in result.warnings):
+        say(notice.message)
     broken = [result.broken for result in found if result.broken]
     for reason in broken:
         say(f"{reason}; the timeline up to there is kept")

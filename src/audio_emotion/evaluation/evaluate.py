@@ -49,6 +49,8 @@ def evaluate(
         CorpusError: the model has no such split of this corpus, no clip is readable, the corpus
             has labels that the model does not know, or shares fewer than two with it.
     """
+    if corruption:
+        find_corruption(corruption)  # before the work
     clips, protocol = select(classifier, corpus, split)
     labels = predictable_labels(classifier, clips, shared)
     rows, errors = predict_clips(classifier, progress(clips), corruption)
@@ -161,8 +163,10 @@ def predict_clips(
         try:
             signal, rate = clip.read()
             if corrupt:
-                signal, rate = corrupt(signal, rate, generator(clip.name))
+                signal, rate = corrupt(signal, rate, generator(clip.key))
             prediction = classifier(signal, rate)
+            if prediction.probabilities is None:
+                raise AudioError(prediction.warnings[0].message)
         except AudioError as error:
             errors.append({"clip": clip.name, "error": str(error)})
             continue

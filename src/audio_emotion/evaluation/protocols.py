@@ -9,7 +9,7 @@ leave-one-speaker-out  any corpus with speakers, a fold for each
 grouped-K              any corpus with speakers, K folds
 cross-corpus           trained on the first corpus, tested on the others
 
-A protocol by speakers distributes the speakers of further corpora over the same folds.  Its
+A protocol by speakers distributes the speakers of the other corpora over the same folds.  Its
 validation splits have speakers of their own: half of those that the next fold tests.
 """
 

@@ -34,19 +34,19 @@ def as_table(results: Iterable[FileResult], labels: Sequence[str], terminal: boo
     table.add_column("confidence", justify="right")
     table.add_column("runner-up", no_wrap=True)
     table.add_column("duration", justify="right")
+    table.add_column("")
     for result in results:
         file, prediction = Text(one_line(result.file)), result.prediction
         if prediction is None:
             table.add_row(file, Text("error", "red"), "", Text(one_line(result.error or "")))
             continue
-        second = prediction.ranking[1]
-        table.add_row(
-            file,
-            Text(prediction.label, "bold"),
-            f"{prediction.confidence:.0%}",
-            Text(f"{second} {prediction.probabilities[second]:.0%}"),
-            f"{prediction.duration:.1f} s",
-        )
+        cells: list[Text | str] = [Text(prediction.label, "bold"), "", ""]
+        if prediction.probabilities:
+            first, second = prediction.ranking[:2]
+            cells[1] = f"{prediction.probabilities[first]:.0%}"
+            cells[2] = Text(f"{second} {prediction.probabilities[second]:.0%}")
+        notes = "; ".join(notice.message for notice in prediction.warnings)
+        table.add_row(file, *cells, f"{prediction.duration:.1f} s", Text(one_line(notes), "yellow"))
     width, text = Console().width if terminal else WIDE, io.StringIO()
     Console(file=text, width=width, force_terminal=terminal, highlight=False).print(table)
     yield "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
@@ -74,14 +74,14 @@ def as_json_lines(
 
 def as_csv(results: Iterable[FileResult], labels: Sequence[str], terminal: bool) -> Iterator[str]:
     """A line for each file, under a header."""
-    facts = ("file", "label", "confidence", "confident", "duration")
-    yield csv_line([*facts, *labels, "error"])
+    facts = ("file", "label", "confidence", "confident", "duration", "speech_dur")
+    yield csv_line([*facts, *labels, "warnings", "error"])
     for result in results:
         values = result.as_dict()
-        probabilities = values.pop("probabilities") or {}
-        error = values.pop("error")
-        shares = [probabilities.get(label) for label in labels]
-        yield csv_line(map(_cell, [*values.values(), *shares, error]))
+        probabilities = values["probabilities"] or {}
+        codes = " ".join(notice["code"] for notice in values["warnings"] or ())
+        cells = [*(values[name] for name in facts), *map(probabilities.get, labels)]
+        yield csv_line(map(_cell, [*cells, codes, values["error"]]))
 
 
 FORMATS: Formats[PredictionWriter] = {

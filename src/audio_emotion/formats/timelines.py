@@ -54,8 +54,9 @@ def as_json(timeline: Timeline, source: Source) -> str:
 
     Keys: `schema`, `version`, `duration` (s), `labels`, `segments` (a list of `start`, `end`,
     `label`, `confidence`), `durations` (s by label), `step_dur` (s), `broken` (why the recording
-    ended early, or null), `clipped` (share of the samples at full scale), `probabilities` (a row
-    for each step, in the order of `labels`; null where there is no speech).
+    ended early, or null), `warnings` (a list of `code` and `message`), `clipped` (share of the
+    samples at full scale), `probabilities` (a row for each step, in the order of `labels`; null
+    where there is no speech).
 
     The rows are encoded one by one: as Python numbers, those of ten hours need more memory than
     the model.
@@ -72,6 +73,7 @@ def as_json(timeline: Timeline, source: Source) -> str:
         "durations": {k: round(v, MILLISECONDS) for k, v in timeline.durations().items()},
         "step_dur": timeline.step_dur,
         "broken": timeline.broken,
+        "warnings": [notice.as_dict() for notice in timeline.warnings],
         "clipped": round(timeline.clipped, 5),
     }
     text = json.dumps(facts, ensure_ascii=False, allow_nan=False)

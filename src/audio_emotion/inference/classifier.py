@@ -1,16 +1,20 @@
 """The trained model at work: a signal in, a label out.  Needs numpy and ONNX Runtime only."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import MAX_DUR, Signal, Source, as_signal, read_audio, resample, to_samples
-from ..errors import ModelError
+from ..audio import MAX_DUR, Signal, Source, as_signal, load_audio, resample, to_samples
+from ..errors import AudioError, ModelError, translated
+from ..notices import Code, Notice
 from .prediction import Prediction
+from .speech import is_voiced, loud_part, speech_regions
 
 if TYPE_CHECKING:
     from .model_file import ModelInfo
@@ -18,6 +22,10 @@ if TYPE_CHECKING:
 WHOLE_DUR = 30.0  # s up to which silent ends of a recording are looked for
 HOP_SHARE = 0.5  # of a window, between two windows of a longer recording
 BATCH = 16  # windows at a time: bounded memory however long the recording
+MIN_DUR = 0.1  # s of speech that a prediction needs
+GUESS_DUR = 0.5  # s below which it is a guess
+QUIET = 0.02  # peak amplitude below which a recording is scaled to full scale
+MIN_SAMPLES = 2  # at the model's rate, that its front end can place
 
 
 class Classifier:
@@ -43,8 +51,13 @@ class Classifier:
         from .model_file import default_model, open_model
 
         self.path = default_model() if model is None else Path(model)
+        self._threads = threads
         self.info: ModelInfo
         self._session, self.info = open_model(self.path, threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the path and the threads; a copy opens the file again."""
+        return partial(Classifier, threads=self._threads), (self.path,)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -61,11 +74,10 @@ class Classifier:
         """Seconds that the model takes at once."""
         return self.info.win_dur
 
-    def __call__(self, signal: npt.ArrayLike, sampling_rate: int) -> Prediction:
+    def __call__(self, signal: npt.ArrayLike, sampling_rate: float) -> Prediction:
         """Predict the emotion of a mono signal.
 
-        If the signal without its silent ends is longer than the model's window, half-overlapping
-        windows are predicted and their probabilities averaged.
+        Silence around and between speech counts for nothing; `speech` states the rule.
 
         Args:
             signal: `(samples,)`; floats with full scale at 1, or integers with their own.
@@ -75,23 +87,39 @@ class Classifier:
             AudioError: as `as_signal`.
         """
         mono = as_signal(signal, sampling_rate)
-        resampled = resample(mono, sampling_rate, self.sampling_rate)
-        mean = self._predict(resampled).mean(0, dtype=np.float64)
+        duration = len(mono) / sampling_rate
+        peak = np.abs(mono).max()
+        if 0 < peak < QUIET:  # else the floor of the logarithm would cut into the spectrum
+            mono = mono * np.float32(1 / peak)
+        resampled = resample(mono, round(sampling_rate), self.sampling_rate)
+        regions = self._regions(resampled) if peak and len(resampled) >= MIN_SAMPLES else []
+        speech = sum(seconds for seconds, _ in regions)
+        notice = _judge(duration, speech)
+        if notice and notice.code is not Code.SHORT_SPEECH:
+            return Prediction(None, duration, speech_dur=speech, warnings=(notice,))
+        means = [np.mean(rows, 0, np.float64) for _, rows in regions]
+        mean = np.average(means, 0, [seconds for seconds, _ in regions])
         probabilities = dict(zip(self.labels, (mean / mean.sum()).tolist(), strict=True))
-        threshold = self.info.calibration.threshold
-        return Prediction(probabilities, len(mono) / sampling_rate, threshold)
+        threshold, notices = self.info.calibration.threshold, (notice,) if notice else ()
+        return Prediction(probabilities, duration, threshold, speech, notices)
 
-    def file(self, source: Source, *, max_dur: float = MAX_DUR) -> Prediction:
+    def file(
+        self, source: Source, *, max_dur: float = MAX_DUR, track: int | None = None
+    ) -> Prediction:
         """Predict the emotion of a recording: a path, the bytes of a file, or a binary file.
 
         Args:
             source: the recording.
             max_dur: seconds of it to read at most.
+            track: number of the audio track, from 1; by default the default track, or if that is
+                silent the first that is not.
 
         Raises:
             AudioError: as `read_audio`.
         """
-        return self(*read_audio(source, max_dur=max_dur))
+        signal, rate, notices = load_audio(source, max_dur=max_dur, track=track)
+        prediction = self(signal, rate)
+        return replace(prediction, warnings=(*notices, *prediction.warnings))
 
     def windows(self, signals: Signal) -> npt.NDArray[np.float32]:
         """Predict each of several signals from one window.
@@ -113,15 +141,27 @@ class Classifier:
         start, length = self._run(signal[None])[1][0]
         return int(start), int(length)
 
-    def _predict(self, signal: Signal) -> npt.NDArray[np.float32]:
-        """Return the probabilities of each window, `(windows, labels)`."""
-        if len(signal) <= to_samples(WHOLE_DUR, self.sampling_rate):
-            probabilities, voiced = self._run(signal[None])
-            start, length = voiced[0]
-            if length <= to_samples(self.win_dur, self.sampling_rate):
-                return probabilities
-            signal = signal[start : start + length]
-        return np.concatenate([self._run(batch)[0] for batch in self._batches(signal)])
+    def _regions(self, signal: Signal) -> list[tuple[float, npt.NDArray[np.float32]]]:
+        """Return the seconds of each region of speech, and the rows of its windows."""
+        whole = loud_part(signal)
+        if len(whole) <= to_samples(WHOLE_DUR, self.sampling_rate) and is_voiced(whole):
+            seconds, rows = self._predict(whole)
+            if len(rows) == 1:
+                return [(seconds, rows)]
+        spans = speech_regions(signal)
+        return [self._predict(loud_part(signal[start:end])) for start, end in spans]
+
+    def _predict(self, signal: Signal) -> tuple[float, npt.NDArray[np.float32]]:
+        """Return the seconds between the silent ends, and the rows of the windows over them."""
+        first = signal[: to_samples(WHOLE_DUR, self.sampling_rate)]
+        rows, extents = self._run(first[None])
+        start, length = extents[0]
+        if len(first) < len(signal):  # too long for one look
+            start, length = 0, len(signal)
+        if length > to_samples(self.win_dur, self.sampling_rate):
+            batches = self._batches(signal[start : start + length])
+            rows = np.concatenate([self._run(batch)[0] for batch in batches])
+        return length / self.sampling_rate, rows
 
     def _batches(self, signal: Signal) -> Iterator[Signal]:
         window = to_samples(self.win_dur, self.sampling_rate)
@@ -133,9 +173,17 @@ class Classifier:
 
     def _run(self, waveforms: Signal) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Map `(batch, samples)` to probabilities `(batch, labels)` and extents `(batch, 2)`."""
-        probabilities, voiced = self._session.run(
-            ["probabilities", "voiced"], {"waveform": waveforms}
-        )
+        if waveforms.shape[1] < MIN_SAMPLES:
+            raise AudioError(
+                f"the signal has {waveforms.shape[1]} samples at {self.sampling_rate} Hz; a "
+                f"prediction needs {MIN_SAMPLES}"
+            )
+        with translated(ModelError, self.path):
+            probabilities, voiced = self._session.run(
+                ["probabilities", "voiced"], {"waveform": waveforms}
+            )
+        if not np.isfinite(probabilities).all():
+            raise ModelError(f"{self.path} gives probabilities that are not finite")
         if probabilities.shape != (len(waveforms), len(self.labels)):
             raise ModelError(
                 f"{self.path} gives probabilities of shape {probabilities.shape} for "
@@ -156,3 +204,14 @@ def window_starts(samples: int, window: int, hop: int) -> list[int]:
         return [0]
     last = samples - window
     return [*range(0, last, hop), last]
+
+
+def _judge(duration: float, speech: float) -> Notice | None:
+    """Say whether there is too little speech for a prediction, or hardly enough."""
+    if duration < MIN_DUR or 0 < speech < MIN_DUR:
+        return Notice(Code.TOO_SHORT, f"{1000 * max(duration, speech):.0f} ms are too short")
+    if not speech:
+        return Notice(Code.NO_SPEECH, "nobody speaks or sings")
+    if speech < GUESS_DUR:
+        return Notice(Code.SHORT_SPEECH, f"a guess from {speech:.2f} s of speech")
+    return None

@@ -8,7 +8,7 @@ import json
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -19,10 +19,13 @@ from ..labels import check_labels
 FORMAT = "audio-emotion-2"
 INPUT, OUTPUTS = "waveform", ("probabilities", "voiced")
 Share = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f<>\"|\[\]]*$")]  # that breaks no format
 
 
 class _Schema(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
 
 
 class Calibration(_Schema):
@@ -40,22 +43,26 @@ class Calibration(_Schema):
 class ModelInfo(_Schema):
     """The metadata of a model file."""
 
-    format: str
-    name: str  # of the configuration that trained it
+    format: Text
+    name: Text  # of the configuration that trained it
     labels: tuple[str, ...]  # in the order of the probabilities
     sampling_rate: int = Field(ge=8_000, le=48_000)  # Hz of the waveform
     win_dur: float = Field(gt=0.1, le=30)  # s that the model takes at once
-    precision: str  # of the stored weights
+    precision: Text  # of the stored weights
     calibration: Calibration
-    frontend: dict[str, Any]  # parameters of the front end, with which inputs can be drawn
-    trained_on: str  # names of the corpora
-    citation: str
-    licence: str
-    protocol: str  # how the clips were split
-    provenance: dict[str, Any]  # the clips it was fitted on, as `FittedClips` reads them
+    frontend: dict[
+        str, int | float | Text
+    ]  # parameters of the front end, with which inputs can be drawn
+    trained_on: Text  # names of the corpora
+    citation: Text
+    licence: Text
+    protocol: Text  # how the clips were split
+    provenance: dict[
+        str, Text | list[Text]
+    ]  # the clips it was fitted on, as `FittedClips` reads them
     scores: dict[str, float]  # of the last epoch
-    package_version: str
-    created: str  # ISO 8601
+    package_version: Text
+    created: Text  # ISO 8601
 
     @field_validator("labels")
     @classmethod
@@ -64,7 +71,7 @@ class ModelInfo(_Schema):
 
     @model_validator(mode="after")
     def _check_provenance(self) -> Self:
-        assert self.fitted
+        FittedClips(self.provenance)
         return self
 
     @cached_property
@@ -87,12 +94,14 @@ def parse_info(metadata: dict[str, str], origin: str) -> ModelInfo:
     """
     found = metadata.get("format")
     if found != FORMAT:
-        older = f"of the older format {found!r}" if found else "an ONNX model of another program"
+        what = f"of format {found!r}" if found else "an ONNX model of another program"
         raise ModelError(
-            f"{origin} is {older}, not {FORMAT!r}; make one with 'audio-emotion export RUN'"
+            f"{origin} is {what}, not {FORMAT!r}; use the version of this package that made it, or "
+            "train and export again"
         )
     try:
-        return ModelInfo.model_validate({k: _parsed(k, v) for k, v in metadata.items()})
+        values = {key: _parsed(key, text) for key, text in metadata.items()}
+        return ModelInfo.model_validate_json(json.dumps(values))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "provenance"
@@ -101,11 +110,11 @@ def parse_info(metadata: dict[str, str], origin: str) -> ModelInfo:
 
 def _parsed(key: str, text: str) -> Any:
     field = ModelInfo.model_fields.get(key)
-    if field is None or field.annotation is str:
+    if field is None or field.annotation is str or get_origin(field.annotation) is Annotated:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text  # which is of the wrong type, as the schema then says
 
 

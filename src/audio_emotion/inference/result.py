@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..audio import Source, describe
-from ..errors import AudioEmotionError
+from ..audio import MAX_DUR, Source, describe
+from ..errors import AudioError
 from .classifier import Classifier
 from .prediction import Prediction
 
-KEYS = ("label", "confidence", "confident", "duration", "probabilities")  # of a prediction
+KEYS = (  # of a prediction
+    *("label", "confidence", "confident", "duration", "speech_dur", "probabilities", "warnings"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,16 @@ class FileResult:
 
 
 def predict_file(
-    classifier: Classifier, source: Source, *, max_dur: float, name: str | None = None
+    classifier: Classifier,
+    source: Source,
+    *,
+    max_dur: float = MAX_DUR,
+    track: int | None = None,
+    name: str | None = None,
 ) -> FileResult:
     """Predict one recording; a recording that cannot be read gives a result that says why."""
     name = name or describe(source)
     try:
-        return FileResult(name, classifier.file(source, max_dur=max_dur))
-    except AudioEmotionError as error:
+        return FileResult(name, classifier.file(source, max_dur=max_dur, track=track))
+    except AudioError as error:
         return FileResult(name, error=str(error))

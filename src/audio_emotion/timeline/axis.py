@@ -5,7 +5,7 @@ from array import array
 import numpy as np
 import numpy.typing as npt
 
-from .vad import RATE
+from ..inference.vad import RATE
 
 EDGE = 0.05  # weight of a window at its ends; at its centre it is 1
 
@@ -59,7 +59,7 @@ class Axis:
         Steps without speech are NaN.
         """
         final = np.array(self._final, np.float32).reshape(-1, self.labels)
-        steps = max(len(final), -(-round(duration * RATE) // round(self.step)))
+        steps = max(len(final), int(np.ceil(round(duration * RATE) / self.step - 1e-9)))
         rows = np.full((steps, self.labels), np.nan, np.float32)
         rows[: len(final)] = final
         return rows

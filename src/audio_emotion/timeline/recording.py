@@ -3,19 +3,20 @@
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import Signal, Source, as_signal, open_audio
+from ..audio import Mixer, Signal, Source, as_signal, open_audio
 from ..errors import AudioError
 from ..inference.classifier import Classifier
+from ..inference.vad import RATE
+from ..notices import Notice
 from .segmenter import Segment
 from .settings import TimelineSettings
 from .stream import TimelineStream
-from .vad import RATE
 
 BLOCK_DUR = 10.0  # s pushed at a time
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class Timeline:
     probabilities: npt.NDArray[np.float32]  # (steps, labels), NaN where there is no speech
     broken: str | None = None  # why reading stopped before the end, if it did
     clipped: float = 0.0  # share of the samples at full scale
+    warnings: tuple[Notice, ...] = ()  # what qualifies the timeline
 
     def durations(self) -> dict[str, float]:
         """Return the seconds of each label that occurs, the longest first."""
@@ -74,6 +76,7 @@ def timelines_of_file(
     settings: TimelineSettings | None = None,
     *,
     separate: bool = False,
+    track: int | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Timeline]:
     """Yield the timeline of a recording, or one for each of its channels, in bounded memory.
@@ -85,6 +88,7 @@ def timelines_of_file(
         classifier: the model; by default the shipped one.
         settings: how; the defaults if left out.
         separate: whether to treat each channel by itself instead of their mean.
+        track: as `open_audio`.
         progress: called with the seconds done and, if the header states it, the total, of all
             channels together.
 
@@ -92,7 +96,7 @@ def timelines_of_file(
         AudioError: as `read_audio`, if nothing at all can be read.
     """
     classifier = classifier or Classifier()
-    with open_audio(source) as stream:
+    with open_audio(source, track=track) as stream:
         channels = stream.channels if separate else 1
         total = channels * stream.stated_dur if stream.stated_dur else None
     before = 0.0
@@ -102,11 +106,12 @@ def timelines_of_file(
             progress(before + done, total)
 
     for channel in range(channels):
-        with open_audio(source) as stream:
-            mono = (b[:, channel] if separate else b.mean(1) for b in stream.blocks)
+        with open_audio(source, track=track) as stream:
+            mix = (lambda b, n=channel: b[:, n]) if separate else Mixer(stream.notices)
+            mono = map(mix, stream.blocks)
             found = collect(mono, stream.sampling_rate, classifier, settings, report)
         before += found.duration
-        yield found
+        yield replace(found, warnings=tuple(stream.notices))
 
 
 def collect(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from ..inference.vad import RATE, SpeechRegion
 from .settings import TimelineSettings
-from .vad import RATE, SpeechRegion
 
 NO_SPEECH, UNCERTAIN = "no speech", "uncertain"
 DECIMALS = 6  # of confidences

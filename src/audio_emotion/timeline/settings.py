@@ -27,6 +27,8 @@ class TimelineSettings:
         for name in ("win_dur", "hop_dur", "step_dur", "min_dur", "gap_dur"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)} s; it must be positive")
+        if not self.pad_dur >= 0:
+            raise ConfigError(f"pad_dur is {self.pad_dur} s; it must not be negative")
         for name in ("margin", "uncertain_below", "speech_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie in [0, 1]")

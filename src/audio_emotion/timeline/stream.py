@@ -8,10 +8,10 @@ import numpy.typing as npt
 from ..audio import Signal, as_signal, resample
 from ..errors import AudioError
 from ..inference.classifier import Classifier
+from ..inference.vad import CHUNK, RATE, SpeechDetector, SpeechRegion
 from .axis import Axis
 from .segmenter import Segment, Segmenter
 from .settings import TimelineSettings
-from .vad import CHUNK, RATE, SpeechDetector, SpeechRegion
 from .windows import Windows
 
 FULL_SCALE = 0.999  # amplitude from which a sample counts as clipped
@@ -72,7 +72,7 @@ class TimelineStream:
         """Take more samples and return the segments that are final now.
 
         Args:
-            signal: `(samples,)`; floats with full scale at 1, or integers with their own.
+            signal: `(samples,)`, possibly none; floats with full scale at 1, or integers.
             sampling_rate: of `signal`, in Hz; the same in every call.
 
         Raises:
@@ -93,7 +93,9 @@ class TimelineStream:
 
     def detect(self, signal: npt.ArrayLike, sampling_rate: int) -> Detected:
         """Do the first half of `push`: find speech."""
-        mono = as_signal(signal, sampling_rate)
+        if not np.size(signal):
+            return Detected(np.zeros(0, np.float32), [], self._processed)
+        mono = as_signal(signal, sampling_rate, whole=False)
         if self._resampler is None:
             self._resampler = _Resampler(sampling_rate)
         samples = self._resampler.push(mono, sampling_rate)

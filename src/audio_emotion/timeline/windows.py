@@ -1,6 +1,6 @@
 """Windows of a speech region that the model predicts."""
 
-from .vad import RATE, SpeechRegion
+from ..inference.vad import RATE, SpeechRegion
 
 MIN_DUR = 0.1  # s of speech that are worth a prediction
 

@@ -1,0 +1,32 @@
+"""Recordings in, mono float32 signals out.
+
+signal    arrays checked, scaled and resampled
+reading   paths, bytes and files read, by libsndfile (`sndfile`) or FFmpeg (`ffmpeg`)
+mix       channels mixed to one
+find      recordings in folders
+"""
+
+from .find import AUDIO_SUFFIXES, audio_files, expand
+from .mix import Mixer
+from .reading import MAX_DUR, Source, describe, load_audio, open_audio, read_audio
+from .signal import Signal, as_signal, check_rate, resample, to_samples
+from .stream import AudioStream
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "MAX_DUR",
+    "AudioStream",
+    "Mixer",
+    "Signal",
+    "Source",
+    "as_signal",
+    "audio_files",
+    "check_rate",
+    "describe",
+    "expand",
+    "load_audio",
+    "open_audio",
+    "read_audio",
+    "resample",
+    "to_samples",
+]

@@ -1,0 +1,120 @@
+"""Decode recordings with FFmpeg, through PyAV: what libsndfile does not read.
+
+One track is decoded at its first sampling rate and layout, whatever changes midway.  In containers
+with timestamps, a late start and gaps become silence, so that times stay in step with a picture.
+"""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+import av
+import numpy as np
+
+from ..errors import AudioError, translated
+from ..notices import Code, Notice
+from .signal import Signal
+from .stream import AudioStream, check_format
+
+OPTIONS = {
+    # Playlists and concatenation scripts can name other files, so only plain containers are opened.
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,mp3,ogg,flac,wav,w64,asf,amr,"
+    "aiff,caf,avi,au,flv,mpegts,wv,ac3,eac3,nistsphere",
+    "protocol_whitelist": "",
+}
+TIMED = {"mov", "matroska", "asf", "flv", "mpegts", "avi"}  # containers whose timestamps count
+GAP_DUR = 0.05  # s; shorter gaps are rounding and encoder delay
+ZEROS = 1 << 16  # frames of silence yielded at a time
+
+
+def ffmpeg_stream(file: BinaryIO, name: str, track: int | None) -> AudioStream:
+    """Open one track of a recording.
+
+    Args:
+        file: open for reading and seeking.
+        name: of the recording, for messages.
+        track: number of the audio track, from 1; by default the container's default track, or if
+            that is silent the first that is not.
+
+    Raises:
+        AudioError: it is no recording, has no such track, or states an absurd rate or number of
+            channels.
+    """
+    container = _open(file, name)
+    tracks = container.streams.audio
+    if not tracks:
+        container.close()
+        raise AudioError(f"{name} holds no audio stream")
+    if track is not None and not 1 <= track <= len(tracks):
+        raise AudioError(f"{name} has {len(tracks)} audio tracks, so there is no track {track}")
+    notices: list[Notice] = []
+    chosen = tracks.index(container.streams.best("audio") or tracks[0])
+    if track is not None:
+        chosen = track - 1
+    elif len(tracks) > 1:
+        container.close()
+        chosen = _loud_track(file, name, len(tracks), chosen, notices)
+        container = _open(file, name)
+    stream = container.streams.audio[chosen]
+    rate, channels = getattr(stream, "rate", None) or 0, getattr(stream, "channels", None) or 0
+    check_format(rate, channels, name)
+    stated = container.duration / av.time_base if container.duration else None
+    blocks = _blocks(container, stream, name, notices)
+    return AudioStream(blocks, rate, channels, stated, notices)
+
+
+def _open(file: BinaryIO, name: str) -> Any:
+    file.seek(0)
+    try:
+        return av.open(file, "r", options=OPTIONS)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise AudioError(f"{name} is not audio in any format known here") from error
+
+
+def _loud_track(file: BinaryIO, name: str, count: int, default: int, notices: list[Notice]) -> int:
+    """Return the default track, or the first that is not silent, and say which is used."""
+    order = [default, *(number for number in range(count) if number != default)]
+    loud = (number for number in order if _is_loud(file, name, number))
+    chosen = next(loud, default)
+    message = f"there are {count} audio tracks; track {chosen + 1} is used"
+    if chosen != default:
+        message += f", because track {default + 1} is silent"
+    notices.append(Notice(Code.SEVERAL_TRACKS, message))
+    return chosen
+
+
+def _is_loud(file: BinaryIO, name: str, track: int) -> bool:
+    with _open(file, name) as container, translated(AudioError, name):
+        frames = container.decode(container.streams.audio[track])
+        return any(np.any(frame.to_ndarray()) for frame in frames)
+
+
+def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> Iterator[Signal]:
+    """Yield `(frames, channels)` at the rate and layout of the first frame."""
+    timed = not TIMED.isdisjoint(container.format.name.split(","))
+    begin = (container.start_time or 0) / av.time_base
+    rate, layout = stream.rate, stream.layout.name
+    resampler, kind, position = av.AudioResampler("fltp", layout, rate), None, 0
+    with container:
+        try:
+            for frame in container.decode(stream):
+                if kind != (kind := (frame.sample_rate, frame.layout.name, frame.format.name)):
+                    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+                if timed and frame.time is not None:
+                    missing = round((frame.time - begin) * rate) - position
+                    if missing > GAP_DUR * rate:
+                        position += missing
+                        yield from _silence(missing, stream.channels)
+                for planar in resampler.resample(frame):
+                    position += planar.samples
+                    yield cast(Signal, planar.to_ndarray().T)
+        except av.error.FFmpegError as error:
+            if not position:
+                with translated(AudioError, name):
+                    raise
+            message = f"damaged after {position / rate:.1f} s ({error.strerror}); used up to there"
+            notices.append(Notice(Code.CUT_SHORT, message))
+
+
+def _silence(frames: int, channels: int) -> Iterator[Signal]:
+    for at in range(0, frames, ZEROS):
+        yield np.zeros((min(ZEROS, frames - at), channels), np.float32)
