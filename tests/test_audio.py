@@ -296,3 +296,66 @@ def test_every_kind_of_source_gives_the_same(wav: Path) -> None:
     with os.fdopen(read_end, "rb") as pipe:
         for source in (bytearray(content), memoryview(content), half_way, pipe):
             np.testing.assert_array_equal(read_audio(source, max_dur=float("inf"))[0], expected)
+
+
+LONG = np.concatenate([voice(seed=seed) for seed in range(4)])
+SNDFILE = (
+    *(("AIFF", "PCM_16"), ("W64", "PCM_16"), ("RF64", "PCM_16"), ("AU", "PCM_16")),
+    *(("CAF", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")),
+)
+CUT = {
+    **{f"{f} {s}": lambda f=f, s=s: encoded(LONG, format=f, subtype=s) for f, s in SNDFILE},
+    "webm": lambda: through_ffmpeg(resample(LONG, RATE, 48_000), "webm", "libopus", 48_000),
+    "matroska": lambda: through_ffmpeg(resample(LONG, RATE, 24_000), "matroska", "aac", 24_000),
+}
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_what_is_cut_short_is_used_and_says_so(kind: str) -> None:
+    content = CUT[kind]()
+    whole, rate, notices = load_audio(content)
+    assert not notices
+    half, _, notices = load_audio(content[: len(content) * 6 // 10])
+    assert [notice.code for notice in notices] == [Code.CUT_SHORT]
+    assert 0.2 < len(half) / len(whole) < 0.8
+    middle = slice(0, rate)  # s; what is there is right
+    np.testing.assert_allclose(half[middle], whole[middle], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("format_", "subtype"),
+    [("OGG", "VORBIS"), ("OGG", "OPUS"), ("FLAC", "PCM_16"), ("MP3", "MPEG_LAYER_III")],
+)
+def test_recordings_written_one_after_another_are_all_read(format_: str, subtype: str) -> None:
+    content = encoded(voice(), format=format_, subtype=subtype)
+    alone, rate, _ = load_audio(content)
+    both, both_rate, notices = load_audio(content + content)
+    assert not notices
+    assert len(both) / both_rate == pytest.approx(2 * len(alone) / rate, rel=0.05)
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    content = encoded(voice(), format="WAV", subtype="FLOAT")
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    signal, _ = read_audio(pipe)
+    writer.join()
+    np.testing.assert_array_equal(signal, voice())
+
+
+def test_folders_hold_more_than_recordings(wav: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    kept = [folder / "deep" / "b.wav", folder / "a.wav"]
+    for path in kept:
+        path.write_bytes(wav.read_bytes())
+    (folder / "._a.wav").write_bytes(b"resource fork")
+    (folder / "gone.wav").symlink_to("nowhere")
+    (folder / "loop").symlink_to(folder)
+    (folder / "again").symlink_to(folder / "deep")
+    (folder / "c.wav").mkdir()
+    os.mkfifo(folder / "pipe.wav")
+    found = [path.resolve() for path in expand([str(folder)])]
+    assert sorted(found) == sorted(kept)

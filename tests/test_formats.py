@@ -20,6 +20,7 @@ from audio_emotion.evaluation.analysis import analyse
 from audio_emotion.formats import predictions, timelines
 from audio_emotion.formats.plot import draw_timeline
 from audio_emotion.formats.report import as_html, as_markdown, write_report
+from audio_emotion.formats.writers import csv_line
 from audio_emotion.inference.result import FileResult
 from audio_emotion.timeline import NO_SPEECH, Segment, Timeline
 
@@ -335,3 +336,13 @@ def test_names_cannot_break_a_markdown_table(result: dict[str, Any]) -> None:
 def test_names_cannot_inject_markup_into_a_page(result: dict[str, Any]) -> None:
     page = Page(as_html(result | {"corpus": '"><script>alert(1)</script>'}))
     assert "script" not in page.tags
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"])
+def test_a_spreadsheet_runs_no_cell(text: str) -> None:
+    assert next(csv.reader([csv_line([text])])) == [f"'{text}"]
+
+
+@pytest.mark.parametrize("text", ["-0.5", "+3", "a=b", "-", ""])
+def test_other_cells_stay(text: str) -> None:
+    assert next(csv.reader([csv_line([text, "x"])])) == [text, "x"]

@@ -62,6 +62,15 @@ def test_several_regions_are_weighted_by_their_seconds(
     np.testing.assert_allclose(values(found), expected, atol=SAME)
 
 
+@pytest.mark.parametrize("decibel", [-60, -20, 20, 40])
+def test_gain_changes_nothing_in_any_region(
+    classifier: Classifier, spoken: np.ndarray, rate: int, decibel: float
+) -> None:
+    signal = np.concatenate([0.02 * spoken, np.zeros(2 * rate), 0.2 * spoken])
+    found = classifier(signal * 10 ** (decibel / 20), rate)
+    np.testing.assert_allclose(values(found), values(classifier(signal, rate)), atol=1e-4)
+
+
 def test_a_long_region_is_the_mean_of_its_windows(
     classifier: Classifier, spoken: np.ndarray, rate: int
 ) -> None:

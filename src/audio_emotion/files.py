@@ -1,6 +1,9 @@
 """Outputs that appear whole or not at all, and never replace a file unasked."""
 
 import os
+import secrets
+import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +16,9 @@ def refuse_overwrite(path: Path | None, force: bool = False) -> None:
     """Check that `path` may be written, if there is one.
 
     Raises:
-        OutputError: something exists at `path` and `force` is false.
+        OutputError: a file or folder exists at `path` and `force` is false.
     """
-    if path and path.exists() and not force:
+    if path and (path.is_file() or path.is_dir()) and not force:
         raise OutputError(f"{path} exists already; name another output or pass --force")
 
 
@@ -23,21 +26,28 @@ def refuse_overwrite(path: Path | None, force: bool = False) -> None:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` if the block succeeds.
 
+    Links are followed, an existing file keeps its mode, and devices and pipes are written to.
+
     Raises:
         OutputError: the file cannot be made or written.
     """
+    target = Path(os.path.realpath(path))
+    special = target.exists() and not target.is_file()
+    folder = Path(tempfile.gettempdir()) if special else target.parent
+    temporary = folder / f".{target.stem[:64]}.{secrets.token_hex(4)}{target.suffix}"
     with translated(OutputError, path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
-        )
-        os.close(handle)
-    temporary = Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.open("xb").close()
+        if target.is_file():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
     try:
         with translated(OutputError, path):
             yield temporary
-            temporary.chmod(0o644)
-            temporary.replace(path)
+            if special:
+                with temporary.open("rb") as source, target.open("wb") as device:
+                    shutil.copyfileobj(source, device)
+            else:
+                temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 

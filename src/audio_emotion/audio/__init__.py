@@ -8,12 +8,13 @@ find      recordings in folders
 
 from .find import AUDIO_SUFFIXES, audio_files, expand
 from .mix import Mixer
-from .reading import MAX_DUR, Source, describe, load_audio, open_audio, read_audio
+from .reading import MAX_BUFFERED, MAX_DUR, Source, describe, load_audio, open_audio, read_audio
 from .signal import Signal, as_signal, check_rate, resample, to_samples
 from .stream import AudioStream
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "MAX_BUFFERED",
     "MAX_DUR",
     "AudioStream",
     "Mixer",

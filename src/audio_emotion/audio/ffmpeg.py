@@ -23,6 +23,7 @@ OPTIONS = {
 }
 TIMED = {"mov", "matroska", "asf", "flv", "mpegts", "avi"}  # containers whose timestamps count
 GAP_DUR = 0.05  # s; shorter gaps are rounding and encoder delay
+SLOP_DUR = 0.5  # s that a header may announce too much
 ZEROS = 1 << 16  # frames of silence yielded at a time
 
 
@@ -94,6 +95,7 @@ def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> It
     begin = (container.start_time or 0) / av.time_base
     rate, layout = stream.rate, stream.layout.name
     resampler, kind, position = av.AudioResampler("fltp", layout, rate), None, 0
+    promised = _promised_dur(container, stream, timed)
     with container:
         try:
             for frame in container.decode(stream):
@@ -113,6 +115,22 @@ def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> It
                     raise
             message = f"damaged after {position / rate:.1f} s ({error.strerror}); used up to there"
             notices.append(Notice(Code.CUT_SHORT, message))
+        else:
+            if position / rate + SLOP_DUR < promised:
+                message = f"cut short: it ends after {position / rate:.1f} s of {promised:.1f} s"
+                notices.append(Notice(Code.CUT_SHORT, message))
+
+
+def _promised_dur(container: Any, stream: Any, timed: bool) -> float:
+    """Return the seconds of sound that the header announces; 0 if it does not."""
+    if container.format.name == "caf":  # its duration is that of the file that is there
+        return float(stream.frames / stream.rate)
+    if not timed:
+        return 0.0
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    alone = len(container.streams) == 1  # else it is the picture's, perhaps
+    return float(container.duration / av.time_base) if alone and container.duration else 0.0
 
 
 def _silence(frames: int, channels: int) -> Iterator[Signal]:

@@ -1,6 +1,8 @@
 """Find recordings in folders."""
 
 import glob
+import os
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,10 +16,29 @@ AUDIO_SUFFIXES = frozenset(
     )
 )
 
+RESOURCE_FORK = "._"  # what macOS leaves beside a file on other disks
+
 
 def audio_files(root: Path) -> list[Path]:
-    """Return every file below `root` with the suffix of a recording, sorted by path."""
-    return sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    """Return every file below `root` with the suffix of a recording, sorted by path.
+
+    Linked folders are followed once. Folders that cannot be read are skipped with a warning.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, onerror=_warn, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        paths = (Path(folder, name) for name in names if not name.startswith(RESOURCE_FORK))
+        found += [p for p in paths if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()]
+    return sorted(found)
+
+
+def _warn(error: OSError) -> None:
+    warnings.warn(f"{error.filename} is skipped: {error.strerror}", stacklevel=3)
 
 
 def expand(arguments: Iterable[str]) -> Iterator[Path]:

@@ -27,6 +27,7 @@ from .stream import AudioStream
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Source: TypeAlias = str | PathLike[str] | Buffer | BinaryIO
 
+MAX_BUFFERED = 1 << 30  # bytes of a stream that cannot seek
 MAX_DUR = 3600.0  # s of one recording that are decoded by default
 
 
@@ -118,14 +119,15 @@ def _opened(source: Source, name: str) -> Iterator[BinaryIO]:
             raise AudioError(f"{name} is a directory; name a recording in it")
         with translated(AudioError, name):
             file = Path(source).open("rb")  # noqa: SIM115  closed below
-    elif source.seekable():
-        file = source
-        file.seek(0)
     else:
-        with translated(AudioError, name):
-            file = io.BytesIO(source.read())
+        file = source
+    if not file.seekable():
+        pipe, file = file, _buffered(file, name)
+        if pipe is not source:
+            pipe.close()
     try:
         with translated(AudioError, name):
+            file.seek(0)
             empty = not file.read(1)
             file.seek(0)
         if empty:
@@ -134,6 +136,14 @@ def _opened(source: Source, name: str) -> Iterator[BinaryIO]:
     finally:
         if file is not source:
             file.close()
+
+
+def _buffered(file: BinaryIO, name: str) -> BinaryIO:
+    with translated(AudioError, name):
+        content = file.read(MAX_BUFFERED + 1)
+    if len(content) > MAX_BUFFERED:
+        raise AudioError(f"{name} holds more than {MAX_BUFFERED >> 20} MiB; save it to a file")
+    return io.BytesIO(content)
 
 
 def _gather(blocks: Iterator[Signal], most: int) -> Signal:

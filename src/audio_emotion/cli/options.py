@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ..audio import Source
+from ..audio import MAX_BUFFERED, Source
 from ..config import available
 from ..datasets import Corpus, load_corpora
 from ..errors import AudioError, OutputError
@@ -17,7 +17,6 @@ from ..files import refuse_overwrite
 
 T = TypeVar("T")
 STDIN = "-"
-MAX_STDIN = 1 << 30  # bytes
 IMAGES = (".png", ".svg", ".pdf")
 
 Corpora = Annotated[
@@ -65,13 +64,15 @@ def opened_source(source: str | Path) -> Source:
     """Return a path as it is, and for - the content of standard input.
 
     Raises:
-        AudioError: standard input holds more than `MAX_STDIN` bytes.
+        AudioError: standard input holds more than `MAX_BUFFERED` bytes.
     """
     if str(source) != STDIN:
         return source
-    content = sys.stdin.buffer.read(MAX_STDIN + 1)
-    if len(content) > MAX_STDIN:
-        raise AudioError(f"standard input holds more than {MAX_STDIN >> 20} MiB; save it to a file")
+    content = sys.stdin.buffer.read(MAX_BUFFERED + 1)
+    if len(content) > MAX_BUFFERED:
+        raise AudioError(
+            f"standard input holds more than {MAX_BUFFERED >> 20} MiB; save it to a file"
+        )
     return content
 
 

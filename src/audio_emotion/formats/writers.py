@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +23,7 @@ COLOURS = {
     UNCERTAIN: "#bdbdbd",
     NO_SPEECH: "transparent",
 }
+FORMULA = re.compile(r"[=+\-@\t\r](?![\d.]+$).", re.DOTALL)  # not numbers
 OTHER = "#888888"  # a label that is none of the eight emotions
 
 T = TypeVar("T")
@@ -77,7 +79,11 @@ def one_line(text: str) -> str:
 
 
 def csv_line(cells: Iterable[object]) -> str:
-    """Return a line of CSV that ends in a line feed."""
+    """Return a line of CSV that ends in a line feed.
+
+    Texts that a spreadsheet would run as a formula get an apostrophe in front.
+    """
     stream = io.StringIO()
-    csv.writer(stream).writerow(cells)  # its own line ends make it quote cells with \r or \n
+    safe = (f"'{c}" if isinstance(c, str) and FORMULA.match(c) else c for c in cells)
+    csv.writer(stream).writerow(safe)  # its own line ends make it quote cells with \r or \n
     return stream.getvalue().removesuffix("\r\n") + "\n"

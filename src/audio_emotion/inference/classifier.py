@@ -24,7 +24,6 @@ HOP_SHARE = 0.5  # of a window, between two windows of a longer recording
 BATCH = 16  # windows at a time: bounded memory however long the recording
 MIN_DUR = 0.1  # s of speech that a prediction needs
 GUESS_DUR = 0.5  # s below which it is a guess
-QUIET = 0.02  # peak amplitude below which a recording is scaled to full scale
 MIN_SAMPLES = 2  # at the model's rate, that its front end can place
 
 
@@ -89,7 +88,7 @@ class Classifier:
         mono = as_signal(signal, sampling_rate)
         duration = len(mono) / sampling_rate
         peak = np.abs(mono).max()
-        if 0 < peak < QUIET:  # else the floor of the logarithm would cut into the spectrum
+        if peak:  # the speech detector and the floor of the logarithm depend on the level
             mono = mono * np.float32(1 / peak)
         resampled = resample(mono, round(sampling_rate), self.sampling_rate)
         regions = self._regions(resampled) if peak and len(resampled) >= MIN_SAMPLES else []
