@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from audio_emotion import Classifier, explain, resample
 from audio_emotion.cli.app import app
+from audio_emotion.errors import AudioError
 from audio_emotion.formats.plot import draw_timeline
 from audio_emotion.inference.explain import BANDS, Cells
 from audio_emotion.inference.model_file import default_model
@@ -111,3 +112,8 @@ def test_the_command_says_it_in_words(tmp_path: Path) -> None:
 
 def test_silence_is_explained_without_an_error() -> None:
     assert explain(np.zeros(RATE), RATE).sentence()
+
+
+def test_silence_has_nothing_to_explain() -> None:
+    with pytest.raises(AudioError, match="nobody speaks or sings, so there is nothing to explain"):
+        explain(np.zeros(RATE), RATE)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import Signal, as_signal, resample, to_samples
+from ..errors import AudioError
 from .classifier import Classifier
 
 FRAME = 1024  # samples of a frame of the spectrogram that is cut into cells
@@ -72,7 +73,7 @@ def explain(
         classifier: the model; by default the shipped one.
 
     Raises:
-        AudioError: as `as_signal`.
+        AudioError: as `as_signal`, or there is no prediction to explain.
     """
     classifier = classifier or Classifier()
     rate = classifier.sampling_rate
@@ -99,9 +100,11 @@ def first_window(
         The index of its first sample and the samples, at most `win_dur`, both at the model's rate.
 
     Raises:
-        AudioError: as `as_signal`.
+        AudioError: as `as_signal`, or there is no prediction to explain.
     """
-    rate = classifier.sampling_rate
+    prediction, rate = classifier(signal, sampling_rate), classifier.sampling_rate
+    if prediction.probabilities is None:
+        raise AudioError(f"{prediction.warnings[0].message}, so there is nothing to explain")
     resampled = resample(as_signal(signal, sampling_rate), sampling_rate, rate)
     start, length = classifier.extent(resampled)
     return start, resampled[start : start + min(length, to_samples(classifier.win_dur, rate))]
