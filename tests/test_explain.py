@@ -110,10 +110,6 @@ def test_the_command_says_it_in_words(tmp_path: Path) -> None:
     assert plot.exists()
 
 
-def test_silence_is_explained_without_an_error() -> None:
-    assert explain(np.zeros(RATE), RATE).sentence()
-
-
 def test_silence_has_nothing_to_explain() -> None:
     with pytest.raises(AudioError, match="nobody speaks or sings, so there is nothing to explain"):
         explain(np.zeros(RATE), RATE)
