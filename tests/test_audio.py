@@ -15,7 +15,7 @@ import soundfile
 from audio_emotion import AudioEmotionError, read_audio, resample
 from audio_emotion.audio import Mixer, as_signal, expand, load_audio
 from audio_emotion.errors import AudioError
-from audio_emotion.notices import AudioWarning, Code
+from audio_emotion.notices import AudioWarning, Code, Notice
 from conftest import RATE, through_ffmpeg, voice
 
 PCM16 = 2 / 2**15  # quantisation of 16-bit samples, with the rounding of full scale
@@ -80,7 +80,7 @@ def test_ffmpeg_formats_keep_length_and_power(container: str, codec: str, rate: 
 @pytest.mark.parametrize("size", [0, 0x7FFF_FFFF, 0xFFFF_FFFF])
 def test_wav_that_was_streamed_is_read_to_its_end(size: int) -> None:
     content = bytearray(encoded(voice(), format="WAV", subtype="PCM_16"))
-    at = content.index(b"data") + 4
+    at = content.index(b"data") + 4  # its size, never filled in
     content[at : at + 4] = struct.pack("<I", size)
     signal, _ = read_audio(bytes(content))
     np.testing.assert_allclose(signal, voice(), atol=PCM16)
@@ -359,3 +359,42 @@ def test_folders_hold_more_than_recordings(wav: Path, tmp_path: Path) -> None:
     os.mkfifo(folder / "pipe.wav")
     found = [path.resolve() for path in expand([str(folder)])]
     assert sorted(found) == sorted(kept)
+
+
+def test_more_channels_than_planes_are_read_by_ffmpeg() -> None:
+    """PyAV reads at most 8 planes, and crashes beyond."""
+    nine = np.repeat(voice()[:, None], 9, 1)
+    content = bytearray(encoded(nine, format="WAV", subtype="PCM_16"))
+    at = content.index(b"data") + 4  # its size, never filled in
+    content[at : at + 4] = b"\0\0\0\0"
+    signal, _ = read_audio(bytes(content))
+    np.testing.assert_allclose(signal, voice(), atol=PCM16)
+
+
+def test_a_damaged_packet_does_not_end_the_recording() -> None:
+    content = bytearray(through_ffmpeg(resample(LONG, RATE, 24_000), "matroska", "aac", 24_000))
+    whole, rate, _ = load_audio(bytes(content))
+    at = len(content) // 3
+    content[at : at + 200] = b"\xff" * 200
+    found, _, notices = load_audio(bytes(content))
+    assert {notice.code for notice in notices} == {Code.DAMAGED}
+    assert len(found) / rate == pytest.approx(len(whole) / rate, abs=0.2)
+
+
+@pytest.mark.parametrize("source", [None, 5, "a\0b"])
+def test_what_is_no_source_is_refused_in_words(source: object) -> None:
+    with pytest.raises(AudioError, match="is no"):
+        read_audio(source)  # type: ignore[arg-type]
+
+
+def test_a_track_that_is_not_there_is_refused(wav: Path) -> None:
+    with pytest.raises(AudioError, match="no track 5"):
+        load_audio(wav, track=5)
+
+
+def test_one_of_many_channels_does_not_cancel() -> None:
+    notices: list[Notice] = []
+    many = np.zeros((len(voice()), 16), np.float32)
+    many[:, 2] = voice()
+    np.testing.assert_allclose(Mixer(notices)(many), voice() / 16, atol=1e-6)
+    assert not notices

@@ -112,6 +112,19 @@ def test_noise_is_not_speech(classifier: Classifier, colour: float, seconds: flo
     assert [notice.code for notice in found.warnings] == [Code.NO_SPEECH]
 
 
+def test_denormal_numbers_are_silence(classifier: Classifier) -> None:
+    assert classifier(np.full(RATE, 1e-42, np.float32), RATE).label == "no speech"
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.49, 1.0])
+def test_there_is_no_more_speech_than_recording(
+    classifier: Classifier, spoken: np.ndarray, rate: int, seconds: float
+) -> None:
+    found = classifier(spoken[rate // 2 :][: round(seconds * rate)], rate)
+    assert found.speech_dur <= found.duration + 1e-3
+    assert isinstance(found.speech_dur, float)
+
+
 def test_digital_silence_is_not_speech(classifier: Classifier) -> None:
     assert classifier(np.zeros(3 * RATE), RATE).label == "no speech"
 

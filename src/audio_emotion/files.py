@@ -31,8 +31,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the file cannot be made or written.
     """
-    target = Path(os.path.realpath(path))
-    special = target.exists() and not target.is_file()
+    special = path.exists() and not path.is_file()
+    target = path if special else Path(os.path.realpath(path))
     folder = Path(tempfile.gettempdir()) if special else target.parent
     temporary = folder / f".{target.stem[:64]}.{secrets.token_hex(4)}{target.suffix}"
     with translated(OutputError, path):

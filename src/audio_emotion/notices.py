@@ -11,6 +11,7 @@ class Code(StrEnum):
     TOO_SHORT = "too_short"  # for any prediction
     SHORT_SPEECH = "short_speech"  # so little of it that the prediction is a guess
     CUT_SHORT = "cut_short"  # the recording ends before it promised
+    DAMAGED = "damaged"  # parts of the recording that are left out
     CHANNELS_CANCEL = "channels_cancel"  # so only one of them is used
     SEVERAL_TRACKS = "several_tracks"  # of which one is used
     NOT_READ = "not_read"  # the rest, after the maximum duration

@@ -8,13 +8,12 @@ find      recordings in folders
 
 from .find import AUDIO_SUFFIXES, audio_files, expand
 from .mix import Mixer
-from .reading import MAX_BUFFERED, MAX_DUR, Source, describe, load_audio, open_audio, read_audio
+from .reading import MAX_DUR, Source, buffered, describe, load_audio, open_audio, read_audio
 from .signal import Signal, as_signal, check_rate, resample, to_samples
 from .stream import AudioStream
 
 __all__ = [
     "AUDIO_SUFFIXES",
-    "MAX_BUFFERED",
     "MAX_DUR",
     "AudioStream",
     "Mixer",
@@ -22,6 +21,7 @@ __all__ = [
     "Source",
     "as_signal",
     "audio_files",
+    "buffered",
     "check_rate",
     "describe",
     "expand",

@@ -24,6 +24,7 @@ OPTIONS = {
 TIMED = {"mov", "matroska", "asf", "flv", "mpegts", "avi"}  # containers whose timestamps count
 GAP_DUR = 0.05  # s; shorter gaps are rounding and encoder delay
 SLOP_DUR = 0.5  # s that a header may announce too much
+MAX_GAP_DUR = 600.0  # s; what jumps further joins two recordings
 ZEROS = 1 << 16  # frames of silence yielded at a time
 
 
@@ -46,6 +47,7 @@ def ffmpeg_stream(file: BinaryIO, name: str, track: int | None) -> AudioStream:
         container.close()
         raise AudioError(f"{name} holds no audio stream")
     if track is not None and not 1 <= track <= len(tracks):
+        container.close()
         raise AudioError(f"{name} has {len(tracks)} audio tracks, so there is no track {track}")
     notices: list[Notice] = []
     chosen = tracks.index(container.streams.best("audio") or tracks[0])
@@ -85,8 +87,9 @@ def _loud_track(file: BinaryIO, name: str, count: int, default: int, notices: li
 
 def _is_loud(file: BinaryIO, name: str, track: int) -> bool:
     with _open(file, name) as container, translated(AudioError, name):
-        frames = container.decode(container.streams.audio[track])
-        return any(np.any(frame.to_ndarray()) for frame in frames)
+        resampler = av.AudioResampler("flt")
+        frames = _frames(container, container.streams.audio[track], [])
+        return any(np.any(_samples(p)) for frame in frames for p in resampler.resample(frame))
 
 
 def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> Iterator[Signal]:
@@ -94,21 +97,25 @@ def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> It
     timed = not TIMED.isdisjoint(container.format.name.split(","))
     begin = (container.start_time or 0) / av.time_base
     rate, layout = stream.rate, stream.layout.name
-    resampler, kind, position = av.AudioResampler("fltp", layout, rate), None, 0
+    resampler, kind, position = av.AudioResampler("flt", layout, rate), None, 0
     promised = _promised_dur(container, stream, timed)
     with container:
         try:
-            for frame in container.decode(stream):
+            for frame in _frames(container, stream, notices):
                 if kind != (kind := (frame.sample_rate, frame.layout.name, frame.format.name)):
-                    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+                    resampler = av.AudioResampler("flt", layout, rate)
                 if timed and frame.time is not None:
                     missing = round((frame.time - begin) * rate) - position
-                    if missing > GAP_DUR * rate:
+                    if missing > MAX_GAP_DUR * rate:
+                        message = f"its times jump by {missing / rate:.0f} s, which are left out"
+                        notices.append(Notice(Code.DAMAGED, message))
+                        begin = frame.time - position / rate
+                    elif missing > GAP_DUR * rate:
                         position += missing
                         yield from _silence(missing, stream.channels)
-                for planar in resampler.resample(frame):
-                    position += planar.samples
-                    yield cast(Signal, planar.to_ndarray().T)
+                for packed in resampler.resample(frame):
+                    position += packed.samples
+                    yield _samples(packed)
         except av.error.FFmpegError as error:
             if not position:
                 with translated(AudioError, name):
@@ -121,6 +128,29 @@ def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> It
                 notices.append(Notice(Code.CUT_SHORT, message))
 
 
+def _frames(container: Any, stream: Any, notices: list[Notice]) -> Iterator[Any]:
+    """Decode packet by packet: one that is damaged does not end the recording."""
+    damaged, error, any_frame = 0, None, False
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError as invalid:
+            damaged, error = damaged + 1, invalid
+            continue
+        any_frame = any_frame or bool(frames)
+        yield from frames
+    if error and not any_frame:
+        raise error
+    if damaged:
+        message = f"{damaged} packets are damaged and left out"
+        notices.append(Notice(Code.DAMAGED, message))
+
+
+def _samples(packed: Any) -> Signal:
+    """Return `(frames, channels)`; planes of more than 8 channels cannot be read one by one."""
+    return cast(Signal, packed.to_ndarray().reshape(-1, packed.layout.nb_channels))
+
+
 def _promised_dur(container: Any, stream: Any, timed: bool) -> float:
     """Return the seconds of sound that the header announces; 0 if it does not."""
     if container.format.name == "caf":  # its duration is that of the file that is there
@@ -129,8 +159,10 @@ def _promised_dur(container: Any, stream: Any, timed: bool) -> float:
         return 0.0
     if stream.duration:
         return float(stream.duration * stream.time_base)
-    alone = len(container.streams) == 1  # else it is the picture's, perhaps
-    return float(container.duration / av.time_base) if alone and container.duration else 0.0
+    if not container.duration or len(container.streams) > len(container.streams.audio):
+        return 0.0  # unknown, or the picture's, perhaps
+    first = max(container.start_time or 0, 0)  # matroska states the last timestamp
+    return float((container.duration - first) / av.time_base)
 
 
 def _silence(frames: int, channels: int) -> Iterator[Signal]:

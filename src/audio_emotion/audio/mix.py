@@ -5,7 +5,7 @@ import numpy as np
 from ..notices import Code, Notice
 from .signal import Signal
 
-OPPOSITE_DB = 20.0  # a mean so far below the loudest channel has cancelled
+OPPOSITE_DB = 20.0  # a mean so far below that of unrelated channels has cancelled
 
 
 class Mixer:
@@ -29,7 +29,8 @@ class Mixer:
             return mean
         self._energy = self._energy + np.square(block, dtype=np.float64).sum(0)
         self._mean_energy += float(np.square(mean, dtype=np.float64).sum())
-        if self._mean_energy >= self._energy.max() * 10 ** (-OPPOSITE_DB / 10):
+        unrelated = self._energy.sum() / block.shape[1] ** 2
+        if self._mean_energy >= unrelated * 10 ** (-OPPOSITE_DB / 10):
             return mean
         loudest = int(np.argmax(self._energy))
         if all(notice.code is not Code.CHANNELS_CANCEL for notice in self.notices):

@@ -44,9 +44,11 @@ def open_audio(source: Source, *, track: int | None = None) -> Iterator[AudioStr
         AudioError: as `read_audio`; errors inside a block are raised when that block is read.
     """
     name = describe(source)
-    with _opened(source, name) as file:
+    with _opened(buffered(source), name) as file:
         try:
             stream = sndfile_stream(file, name)
+            if track not in {None, 1}:
+                raise AudioError(f"{name} has 1 audio track, so there is no track {track}")
         except (soundfile.LibsndfileError, ValueError, AttributeError):
             from .ffmpeg import ffmpeg_stream
 
@@ -101,6 +103,35 @@ def load_audio(
     return signal, rate, notices
 
 
+def buffered(source: Source) -> Source:
+    """Return what can be read again: the content of a pipe, any other source as it is.
+
+    Raises:
+        AudioError: it is no source, or holds more than `MAX_BUFFERED` bytes.
+    """
+    if isinstance(source, Buffer):
+        return source
+    name = describe(source)
+    if "\0" in name or getattr(source, "closed", False):
+        raise AudioError(f"{name!r} is no file name, or a closed file")
+    with translated(AudioError, name):
+        if isinstance(source, str | PathLike):
+            path = Path(source)
+            if not path.exists() or path.is_file() or path.is_dir():
+                return source
+            with path.open("rb") as pipe:
+                content = pipe.read(MAX_BUFFERED + 1)
+        elif not hasattr(source, "seekable"):
+            raise AudioError(f"{source!r} is no recording: pass a path, bytes or a binary file")
+        elif source.seekable():
+            return source
+        else:
+            content = source.read(MAX_BUFFERED + 1)
+    if len(content) > MAX_BUFFERED:
+        raise AudioError(f"{name} holds more than {MAX_BUFFERED >> 20} MiB; save it to a file")
+    return content
+
+
 def describe(source: Source) -> str:
     """Return what to call `source` in a message."""
     if isinstance(source, Buffer):
@@ -121,10 +152,6 @@ def _opened(source: Source, name: str) -> Iterator[BinaryIO]:
             file = Path(source).open("rb")  # noqa: SIM115  closed below
     else:
         file = source
-    if not file.seekable():
-        pipe, file = file, _buffered(file, name)
-        if pipe is not source:
-            pipe.close()
     try:
         with translated(AudioError, name):
             file.seek(0)
@@ -136,14 +163,6 @@ def _opened(source: Source, name: str) -> Iterator[BinaryIO]:
     finally:
         if file is not source:
             file.close()
-
-
-def _buffered(file: BinaryIO, name: str) -> BinaryIO:
-    with translated(AudioError, name):
-        content = file.read(MAX_BUFFERED + 1)
-    if len(content) > MAX_BUFFERED:
-        raise AudioError(f"{name} holds more than {MAX_BUFFERED >> 20} MiB; save it to a file")
-    return io.BytesIO(content)
 
 
 def _gather(blocks: Iterator[Signal], most: int) -> Signal:

@@ -111,5 +111,5 @@ def _ends(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
     file.seek(max(0, file.tell() - 2 * PAGE))
     tail = file.read()
     file.seek(position)
-    page = tail[tail.rfind(b"OggS") :]
-    return len(page) > 5 and bool(page[5] & 4)
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    return not page.startswith(b"OggS") or (len(page) > 5 and bool(page[5] & 4))

@@ -9,10 +9,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ..audio import MAX_BUFFERED, Source
+from ..audio import Source, buffered
 from ..config import available
 from ..datasets import Corpus, load_corpora
-from ..errors import AudioError, OutputError
+from ..errors import OutputError
 from ..files import refuse_overwrite
 
 T = TypeVar("T")
@@ -61,19 +61,12 @@ def check_plot(path: Path | None, force: bool) -> None:
 
 
 def opened_source(source: str | Path) -> Source:
-    """Return a path as it is, and for - the content of standard input.
+    """Return a file as it is, and of a pipe, or of standard input for -, the content.
 
     Raises:
-        AudioError: standard input holds more than `MAX_BUFFERED` bytes.
+        AudioError: it holds more than `audio.MAX_BUFFERED` bytes.
     """
-    if str(source) != STDIN:
-        return source
-    content = sys.stdin.buffer.read(MAX_BUFFERED + 1)
-    if len(content) > MAX_BUFFERED:
-        raise AudioError(
-            f"standard input holds more than {MAX_BUFFERED >> 20} MiB; save it to a file"
-        )
-    return content
+    return buffered(sys.stdin.buffer if str(source) == STDIN else source)
 
 
 def format_option(formats: Iterable[str]) -> Any:

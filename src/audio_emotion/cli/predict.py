@@ -81,7 +81,7 @@ def predict(
 
 def _results(
     classifier: Classifier,
-    sources: Iterable[str | Path],
+    sources: Iterable[str | Path | FileResult],
     max_dur: float,
     track: int | None,
     failures: list[bool],
@@ -89,11 +89,14 @@ def _results(
     """Yield results until Ctrl-C is pressed, and note of each whether it is an error."""
     with suppress(KeyboardInterrupt):
         for source in sources:
-            content = opened_source(source)
-            with interrupts_deferred():
-                result = predict_file(
-                    classifier, content, max_dur=max_dur, track=track, name=str(source)
-                )
+            if isinstance(source, FileResult):
+                result = source
+            else:
+                content = opened_source(source) if source == STDIN else source
+                with interrupts_deferred():
+                    result = predict_file(
+                        classifier, content, max_dur=max_dur, track=track, name=str(source)
+                    )
             with interrupts_deferred():  # until it is written
                 yield result
                 failures.append(result.error is not None)
@@ -106,14 +109,14 @@ def _named(format_: str | None, json: bool, csv: bool) -> str | None:
     return named[0] if named else None
 
 
-def _expanded(sources: Sequence[str]) -> Iterator[str | Path]:
+def _expanded(sources: Sequence[str]) -> Iterator[str | Path | FileResult]:
     for source in sources:
         try:
             yield from [source] if source == STDIN else expand([source])
-        except AudioError:
+        except AudioError as error:
             if len(sources) == 1:
                 raise
-            yield source  # becomes a row that says why, so that the others are predicted
+            yield FileResult(source, error=str(error))  # the others are still predicted
 
 
 @contextmanager

@@ -24,6 +24,7 @@ HOP_SHARE = 0.5  # of a window, between two windows of a longer recording
 BATCH = 16  # windows at a time: bounded memory however long the recording
 MIN_DUR = 0.1  # s of speech that a prediction needs
 GUESS_DUR = 0.5  # s below which it is a guess
+SILENT = 1e-10  # amplitude that no recording resolves
 MIN_SAMPLES = 2  # at the model's rate, that its front end can place
 
 
@@ -88,10 +89,11 @@ class Classifier:
         mono = as_signal(signal, sampling_rate)
         duration = len(mono) / sampling_rate
         peak = np.abs(mono).max()
-        if peak:  # the speech detector and the floor of the logarithm depend on the level
+        loud = peak > SILENT
+        if loud:  # the speech detector and the floor of the logarithm depend on the level
             mono = mono * np.float32(1 / peak)
         resampled = resample(mono, round(sampling_rate), self.sampling_rate)
-        regions = self._regions(resampled) if peak and len(resampled) >= MIN_SAMPLES else []
+        regions = self._regions(resampled) if loud and len(resampled) >= MIN_SAMPLES else []
         speech = sum(seconds for seconds, _ in regions)
         notice = _judge(duration, speech)
         if notice and notice.code is not Code.SHORT_SPEECH:
@@ -146,9 +148,10 @@ class Classifier:
         if len(whole) <= to_samples(WHOLE_DUR, self.sampling_rate) and is_voiced(whole):
             seconds, rows = self._predict(whole)
             if len(rows) == 1:
-                return [(seconds, rows)]
-        spans = speech_regions(signal)
-        return [self._predict(loud_part(signal[start:end])) for start, end in spans]
+                return [(min(seconds, len(signal) / self.sampling_rate), rows)]
+        parts = [signal[start:end] for start, end in speech_regions(signal)]
+        found = [(len(part) / self.sampling_rate, self._predict(loud_part(part))) for part in parts]
+        return [(min(most, seconds), rows) for most, (seconds, rows) in found]
 
     def _predict(self, signal: Signal) -> tuple[float, npt.NDArray[np.float32]]:
         """Return the seconds between the silent ends, and the rows of the windows over them."""
@@ -160,7 +163,7 @@ class Classifier:
         if length > to_samples(self.win_dur, self.sampling_rate):
             batches = self._batches(signal[start : start + length])
             rows = np.concatenate([self._run(batch)[0] for batch in batches])
-        return length / self.sampling_rate, rows
+        return float(length / self.sampling_rate), rows
 
     def _batches(self, signal: Signal) -> Iterator[Signal]:
         window = to_samples(self.win_dur, self.sampling_rate)
@@ -208,7 +211,8 @@ def window_starts(samples: int, window: int, hop: int) -> list[int]:
 def _judge(duration: float, speech: float) -> Notice | None:
     """Say whether there is too little speech for a prediction, or hardly enough."""
     if duration < MIN_DUR or 0 < speech < MIN_DUR:
-        return Notice(Code.TOO_SHORT, f"{1000 * max(duration, speech):.0f} ms are too short")
+        shortest = speech or duration
+        return Notice(Code.TOO_SHORT, f"{1000 * shortest:.0f} ms of speech are too short")
     if not speech:
         return Notice(Code.NO_SPEECH, "nobody speaks or sings")
     if speech < GUESS_DUR:

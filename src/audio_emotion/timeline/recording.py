@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import Mixer, Signal, Source, as_signal, open_audio
+from ..audio import Mixer, Signal, Source, as_signal, buffered, open_audio
 from ..errors import AudioError
 from ..inference.classifier import Classifier
 from ..inference.vad import RATE
@@ -84,7 +84,7 @@ def timelines_of_file(
     If the recording breaks off, what came before is kept and `Timeline.broken` says why.
 
     Args:
-        source: a path, the bytes of a file, or a seekable binary file.
+        source: a path, the bytes of a file, or a binary file.
         classifier: the model; by default the shipped one.
         settings: how; the defaults if left out.
         separate: whether to treat each channel by itself instead of their mean.
@@ -95,7 +95,7 @@ def timelines_of_file(
     Raises:
         AudioError: as `read_audio`, if nothing at all can be read.
     """
-    classifier = classifier or Classifier()
+    classifier, source = classifier or Classifier(), buffered(source)
     with open_audio(source, track=track) as stream:
         channels = stream.channels if separate else 1
         total = channels * stream.stated_dur if stream.stated_dur else None
