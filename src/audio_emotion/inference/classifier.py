@@ -15,6 +15,7 @@ from ..errors import AudioError, ModelError, translated
 from ..notices import Code, Notice
 from .prediction import Prediction
 from .speech import is_voiced, loud_part, speech_regions
+from .vad import RATE as SPEECH_RATE
 
 if TYPE_CHECKING:
     from .model_file import ModelInfo
@@ -144,13 +145,15 @@ class Classifier:
 
     def _regions(self, signal: Signal) -> list[tuple[float, npt.NDArray[np.float32]]]:
         """Return the seconds of each region of speech, and the rows of its windows."""
-        whole = loud_part(signal)
-        if len(whole) <= to_samples(WHOLE_DUR, self.sampling_rate) and is_voiced(whole):
+        rate, whole = self.sampling_rate, loud_part(signal)
+        short = len(whole) <= to_samples(WHOLE_DUR, rate)
+        if short and is_voiced(resample(whole, rate, SPEECH_RATE)):
             seconds, rows = self._predict(whole)
             if len(rows) == 1:
-                return [(min(seconds, len(signal) / self.sampling_rate), rows)]
-        parts = [signal[start:end] for start, end in speech_regions(signal)]
-        found = [(len(part) / self.sampling_rate, self._predict(loud_part(part))) for part in parts]
+                return [(min(seconds, len(signal) / rate), rows)]
+        spans = np.array(speech_regions(resample(signal, rate, SPEECH_RATE)), int).reshape(-1, 2)
+        parts = [signal[start:end] for start, end in spans * rate // SPEECH_RATE]
+        found = [(len(part) / rate, self._predict(loud_part(part))) for part in parts]
         return [(min(most, seconds), rows) for most, (seconds, rows) in found]
 
     def _predict(self, signal: Signal) -> tuple[float, npt.NDArray[np.float32]]:

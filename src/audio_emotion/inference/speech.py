@@ -50,7 +50,7 @@ def loud_part(signal: Signal) -> Signal:
     """Return the part of a signal that is not quiet, aligned to the model's grid of frames.
 
     Args:
-        signal: `(samples,)` at `RATE`.
+        signal: `(samples,)` at the model's rate.
     """
     frames = np.pad(signal, (0, -len(signal) % FRAME)).reshape(-1, FRAME)
     around = np.pad(np.square(frames).mean(1), SMOOTH // 2)
