@@ -1,5 +1,6 @@
 """Corpora are recognised, parsed and summarised, and splits separate no duplicates."""
 
+import os
 import shutil
 import zipfile
 from collections import Counter
@@ -53,6 +54,21 @@ def test_archives_and_folders_are_the_same_corpus(ravdess: Path, tmp_path: Path)
     assert folders.digests() == archives.digests()
     signal, _ = archives.clips[0].read()
     assert signal.size == folders.clips[0].read()[0].size
+
+
+def test_processes_do_not_share_an_open_archive(
+    ravdess: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forked ones would move each other's position in the file."""
+    archive = zipped(ravdess, tmp_path / "zips") / "Audio_Song_Actors_01-24.zip"
+    clip = load_corpus(archive).clips[0]
+    opened = []
+    real = zipfile.ZipFile
+    monkeypatch.setattr(zipfile, "ZipFile", lambda path: opened.append(path) or real(path))
+    for process in (1, 1, 2, 2):
+        monkeypatch.setattr(os, "getpid", lambda process=process: process)
+        clip.read()
+    assert opened == [archive] * 2
 
 
 def test_one_archive_is_a_corpus(ravdess: Path, tmp_path: Path) -> None:

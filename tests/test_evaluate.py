@@ -1,6 +1,7 @@
 """Evaluation by the users' path: the right clips, and honest words about them."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from audio_emotion import Classifier
 from audio_emotion.datasets import load_corpus
 from audio_emotion.errors import CorpusError
-from audio_emotion.evaluation.evaluate import evaluate
+from audio_emotion.evaluation.evaluate import evaluate, predict_clips
 from audio_emotion.training.export import export
 from audio_emotion.training.model import TrainedModel, find_model, load_model
 from audio_emotion.training.run import stored_data
@@ -145,3 +146,12 @@ def test_a_trained_model_knows_its_clips_after_saving(reference_run: Path, tmp_p
     before = find_model(reference_run)
     TrainedModel(before.model, before.architecture, before.data).save(tmp_path / "m.safetensors")
     assert load_model(tmp_path / "m.safetensors").data == before.data
+
+
+def test_a_corruption_is_the_same_beside_another_corpus(ravdess: Path) -> None:
+    """Joining corpora puts the name of its corpus before that of a clip."""
+    clip = load_corpus(ravdess).clips[0]
+    joined = replace(clip, name=f"{clip.corpus}/{clip.name}")
+    rows, errors = predict_clips(Classifier(), [clip, joined], "pink-noise-10dB")
+    assert not errors
+    assert rows[0]["probabilities"] == rows[1]["probabilities"]
