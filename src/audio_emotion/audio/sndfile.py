@@ -18,7 +18,7 @@ from .stream import BLOCK, AudioStream, check_format
 UNKNOWN = 1 << 62  # libsndfile reports at least this many frames when it does not know
 SLOP_DUR = 0.1  # s that a header may announce too much
 SLOP = 4096  # bytes likewise
-MARKERS = {  # how streams begin; recordings are joined by writing one file after another
+MARKERS = {  # how streams begin, equally long; files are joined by writing one after another
     "OGG": (b"OggS\x00\x02",),
     "FLAC": (b"fLaC\x00\x00\x00\x22",),
     "MP3": (b"Xing\x00\x00\x00", b"Info\x00\x00\x00"),  # only those that state their frames
@@ -36,8 +36,8 @@ def sndfile_stream(file: BinaryIO, name: str) -> AudioStream:
         raise soundfile.LibsndfileError(0)  # the size was never filled in: FFmpeg reads to the end
 
     notices: list[Notice] = []
-    markers = MARKERS.get(sound.format, ())
-    streams = sum(_count(file, marker) for marker in markers)
+    markers = MARKERS.get(sound.format)
+    streams = _count(file, markers) if markers else 0
     if streams > 1:
         raise soundfile.LibsndfileError(0)  # libsndfile stops at the end of the first stream
     if sound.format == "OGG" and not sound.frames:
@@ -83,13 +83,14 @@ def _promised_frames(sound: soundfile.SoundFile) -> int | None:
     return int(sound.frames) * int(data[1]) // present if present else None
 
 
-def _count(file: BinaryIO, marker: bytes) -> int:
-    """Count a marker in a file, and leave the file where it was."""
+def _count(file: BinaryIO, markers: tuple[bytes, ...]) -> int:
+    """Count markers in a file, and leave the file where it was."""
     position, found, tail = file.tell(), 0, b""
     file.seek(0)
     while chunk := file.read(CHUNK):
-        found += (tail + chunk).count(marker)
-        tail = chunk[-len(marker) + 1 :]
+        text = tail + chunk
+        found += sum(map(text.count, markers))
+        tail = text[-len(markers[0]) + 1 :]
     file.seek(position)
     return found
 

@@ -16,7 +16,7 @@ from ..files import refuse_overwrite, write_text
 from ..formats.timelines import UNRECORDED
 from ..formats.writers import choose, clock
 from ..inference.classifier import Classifier
-from ..timeline.recording import Timeline
+from ..timeline.recording import Timeline, finish
 from ..timeline.segmenter import Segment
 from ..timeline.stream import TimelineStream
 from .options import Force, Model
@@ -78,15 +78,7 @@ def follow(
             new = stream.push(sound, source.sampling_rate)
             segments += new
             show(stream, source, new)
-    segments += stream.close()
-    return Timeline(
-        stream.duration,
-        stream.classifier.labels,
-        tuple(segments),
-        stream.settings.step_dur,
-        stream.axis.rows(stream.duration),
-        clipped=stream.clipped,
-    )
+    return finish(stream, segments)
 
 
 def open_microphone(device: str | None) -> Iterator[tuple[Microphone, Signal]]:

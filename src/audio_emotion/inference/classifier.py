@@ -148,9 +148,10 @@ class Classifier:
         rate, whole = self.sampling_rate, loud_part(signal)
         short = len(whole) <= to_samples(WHOLE_DUR, rate)
         if short and is_voiced(resample(whole, rate, SPEECH_RATE)):
-            seconds, rows = self._predict(whole)
-            if len(rows) == 1:
-                return [(min(seconds, len(signal) / rate), rows)]
+            rows, extents = self._run(whole[None])
+            length = int(extents[0, 1])
+            if length <= to_samples(self.win_dur, rate):
+                return [(min(length, len(signal)) / rate, rows)]
         spans = np.array(speech_regions(resample(signal, rate, SPEECH_RATE)), int).reshape(-1, 2)
         parts = [signal[start:end] for start, end in spans * rate // SPEECH_RATE]
         found = [(len(part) / rate, self._predict(loud_part(part))) for part in parts]
@@ -158,15 +159,15 @@ class Classifier:
 
     def _predict(self, signal: Signal) -> tuple[float, npt.NDArray[np.float32]]:
         """Return the seconds between the silent ends, and the rows of the windows over them."""
-        first = signal[: to_samples(WHOLE_DUR, self.sampling_rate)]
-        rows, extents = self._run(first[None])
-        start, length = extents[0]
-        if len(first) < len(signal):  # too long for one look
-            start, length = 0, len(signal)
-        if length > to_samples(self.win_dur, self.sampling_rate):
-            batches = self._batches(signal[start : start + length])
-            rows = np.concatenate([self._run(batch)[0] for batch in batches])
-        return float(length / self.sampling_rate), rows
+        rate = self.sampling_rate
+        if len(signal) <= to_samples(WHOLE_DUR, rate):  # else too long for one look
+            rows, extents = self._run(signal[None])
+            start, length = map(int, extents[0])
+            if length <= to_samples(self.win_dur, rate):
+                return length / rate, rows
+            signal = signal[start : start + length]
+        rows = np.concatenate([self._run(batch)[0] for batch in self._batches(signal)])
+        return len(signal) / rate, rows
 
     def _batches(self, signal: Signal) -> Iterator[Signal]:
         window = to_samples(self.win_dur, self.sampling_rate)

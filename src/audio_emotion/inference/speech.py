@@ -32,14 +32,13 @@ VOICED = 0.28  # autocorrelation of a voiced frame; noise of any colour stays be
 FRAMES = 3  # that have to be voiced
 
 
-def speech_regions(signal: Signal, threshold: float = THRESHOLD) -> list[tuple[int, int]]:
+def speech_regions(signal: Signal) -> list[tuple[int, int]]:
     """Return first and last sample of each region of speech, a second or more apart.
 
     Args:
         signal: `(samples,)` at `RATE`.
-        threshold: probability that begins a region.
     """
-    detector = SpeechDetector(threshold, GAP_DUR, PAD_DUR)
+    detector = SpeechDetector(THRESHOLD, GAP_DUR, PAD_DUR)
     padded = np.pad(signal, (0, -len(signal) % CHUNK))
     found = [detector.push(padded[at : at + CHUNK], at) for at in range(0, len(padded), CHUNK)]
     ended = [*(region for region in found if region and region.end), detector.close(len(padded))]
@@ -60,8 +59,8 @@ def loud_part(signal: Signal) -> Signal:
     start = max(0, (loud[0] - MARGIN) * FRAME)
     end = min(len(signal), (loud[-1] + 1 + MARGIN) * FRAME)
     weight = np.square(signal[start:end], dtype=np.float64) ** 2  # of the loudest, not of hiss
-    centre = start + weight @ np.arange(len(weight)) / max(weight.sum(), 1e-300)
-    begin = start + (round(centre - start) - PHASE) % FRAME - FRAME
+    centre = weight @ np.arange(len(weight)) / max(weight.sum(), 1e-300)  # from `start`
+    begin = start + (round(centre) - PHASE) % FRAME - FRAME
     return np.pad(signal[max(0, begin) : end], (max(0, -begin), 0))
 
 

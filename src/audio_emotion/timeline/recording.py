@@ -139,11 +139,18 @@ def collect(
         if not stream.duration:
             raise
         broken = str(error)
-    segments += stream.close()
+    return finish(stream, segments, broken)
+
+
+def finish(
+    stream: TimelineStream, segments: Iterable[Segment], broken: str | None = None
+) -> Timeline:
+    """Close a stream, and return the timeline of the segments so far and those that remained."""
+    segments = (*segments, *stream.close())
     return Timeline(
         stream.duration,
         stream.classifier.labels,
-        tuple(segments),
+        segments,
         stream.settings.step_dur,
         stream.axis.rows(stream.duration),
         broken,
