@@ -7,15 +7,19 @@ import scipy.signal
 import torch
 
 from audio_emotion import resample
-from audio_emotion.config import FEATURES, load_config
+from audio_emotion.config import FEATURES, FrontendConfig, load_config
 from audio_emotion.training.features.frontend import (
     AT_ONCE,
+    LEVEL_FRAME,
+    LEVEL_HOP,
+    MARGIN,
     TOP_DB,
     Frontend,
     dct_matrix,
     hann,
 )
 from audio_emotion.training.features.mel import hz_to_mel, mel_filters, mel_to_hz
+from audio_emotion.training.features.voicing import Voicing
 
 CONFIG = load_config("reference").frontend
 DEFAULT = load_config("default").frontend
@@ -79,11 +83,66 @@ def test_a_large_batch_is_transformed_clip_by_clip() -> None:
     np.testing.assert_allclose(frontend.mel_power(clips), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_the_extent_agrees_with_librosa(recording: tuple[np.ndarray, int]) -> None:
-    signal = resample(*recording, RATE)
-    _, (start, end) = librosa.effects.trim(signal, top_db=CONFIG.trim_db)
-    found, length = Frontend(CONFIG).extent(torch.from_numpy(signal)[None])
-    assert (found.item(), found.item() + length.item()) == (start, end)
+def burst(before: int, after: int, gain: float = 1.0) -> torch.Tensor:
+    sound = torch.randn(1, 20_000, generator=torch.manual_seed(0)) * gain
+    return torch.nn.functional.pad(sound, (before, after))
+
+
+@pytest.mark.parametrize("config", [CONFIG, DEFAULT], ids=["reference", "default"])
+def test_the_extent_is_the_loud_part_with_its_margin(config: FrontendConfig) -> None:
+    """A frame that holds some sound is part of it; the hops begin at the centre of its energy."""
+    start, length = Frontend(config).extent(burst(30_000, 40_000))
+    first, last = start.item() + MARGIN, start.item() + length.item() - MARGIN
+    assert 30_000 - LEVEL_FRAME <= first <= 30_000 + config.hop_length
+    assert 50_000 <= last <= 50_000 + LEVEL_FRAME
+
+
+@pytest.mark.parametrize("before", [0, 1, 100, 1280, 99_999])
+def test_features_do_not_depend_on_silence_around_a_clip(before: int) -> None:
+    frontend = Frontend(DEFAULT)
+    expected, mask = frontend(burst(64_000, 64_000))
+    found, found_mask = frontend(burst(before, 50_000, gain=1e-3))
+    frames = int(mask.sum())
+    assert abs(int(found_mask.sum()) - frames) <= 1  # where the level was measured may differ
+    if int(found_mask.sum()) == frames:
+        torch.testing.assert_close(found[..., :frames], expected[..., :frames], atol=0.05, rtol=0)
+
+
+def test_the_level_is_the_running_median_of_frames() -> None:
+    signal = torch.randn(1, 12_345, generator=torch.manual_seed(0))
+    padded = np.pad(signal[0].numpy(), 3 * LEVEL_FRAME) ** 2
+    frames = 1 + signal.shape[1] // LEVEL_HOP
+    first = 3 * LEVEL_FRAME - LEVEL_FRAME // 2  # of the frame around sample 0
+    expected = [
+        np.median([
+            padded[first + n * LEVEL_HOP + m * LEVEL_FRAME :][:LEVEL_FRAME].mean()
+            for m in range(-2, 3)
+        ])
+        for n in range(frames)
+    ]  # fmt: skip
+    np.testing.assert_allclose(Frontend(DEFAULT).level(signal)[0], expected, rtol=1e-4)
+
+
+def test_a_click_changes_no_extent() -> None:
+    clicked = burst(40_000, 40_000)
+    clicked[0, 500:520] = 100
+    clicked[0, -700:-680] = -100
+    for found, expected in zip(
+        Frontend(DEFAULT).extent(clicked), Frontend(DEFAULT).extent(burst(40_000, 40_000)),
+        strict=True,
+    ):  # fmt: skip
+        assert found.item() == expected.item()
+
+
+def test_voicing_tells_harmonics_from_noise() -> None:
+    frontend, time = Frontend(DEFAULT), torch.arange(DEFAULT.window) / DEFAULT.sampling_rate
+    voicing = Voicing(DEFAULT, np.arange(DEFAULT.n_fft // 2 + 1))
+    for hertz in (110, 200, 440):
+        tone = sum(torch.sin(2 * np.pi * n * hertz * time + n * n) / n for n in range(1, 17))
+        assert voicing(frontend.power(tone[None])).item() > 0.6
+    noise = torch.randn(8, DEFAULT.window, generator=torch.manual_seed(0))
+    assert voicing(frontend.power(noise)).max().item() < 0.2
+    assert voicing(frontend.power(torch.zeros(1, DEFAULT.window))).item() < 0
 
 
 def test_filters_agree_with_librosa() -> None:

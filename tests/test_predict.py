@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from audio_emotion import Classifier, Prediction, resample
-from audio_emotion.inference.speech import is_voiced, loud_part, speech_regions
+from audio_emotion.inference.speech import speech_regions
 from audio_emotion.notices import Code
 from conftest import SAMPLES, voice
 
@@ -77,7 +77,7 @@ def test_a_long_region_is_the_mean_of_its_windows(
     word = resample(spoken, rate, RATE)
     long = np.concatenate([word[len(word) // 4 : -len(word) // 4]] * 9)
     ((start, end),) = speech_regions(long)
-    region = loud_part(long[start:end])
+    region = long[start:end]
     at, length = classifier.extent(region)
     region = region[at : at + length]
     window, hop = round(3.5 * RATE), round(1.75 * RATE)
@@ -143,29 +143,6 @@ def test_little_speech_gives_a_guess_that_is_never_confident(
     assert short.probabilities
     assert not Prediction(short.probabilities, 1.0, 0.0, 0.3, short.warnings).confident
     assert Prediction(short.probabilities, 1.0, 0.0, 0.3).confident
-
-
-def test_voicing_tells_harmonics_from_noise() -> None:
-    time = np.arange(RATE) / RATE
-    for hertz in (110, 200, 440):
-        tone = sum(np.sin(2 * np.pi * n * hertz * time + n * n) / n for n in range(1, 30))
-        assert is_voiced(tone.astype(np.float32))
-    assert not any(is_voiced(noise(colour)) for colour in (0.0, 0.5, 1.0))
-    assert not is_voiced(np.zeros(100, np.float32))
-
-
-def test_the_loud_part_is_the_same_wherever_it_lies() -> None:
-    """To the sample, so that the frames of the model are the same."""
-    burst = np.random.default_rng(0).standard_normal(5000).astype(np.float32)
-    quiet = np.zeros(9000, np.float32)
-    alone = loud_part(np.concatenate([quiet, burst, quiet]))
-    for before in (10_001, 48_000):
-        moved = np.concatenate([np.zeros(before, np.float32), burst, quiet])
-        found = loud_part(moved)
-        shared = [np.trim_zeros(part) for part in (alone, found)]
-        np.testing.assert_array_equal(*shared)
-        starts = [np.flatnonzero(part)[0] % 512 for part in (alone, found)]
-        assert starts[0] == starts[1]
 
 
 def test_regions_are_a_second_apart(spoken: np.ndarray, rate: int) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import lightning as L
@@ -22,7 +23,7 @@ from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.training import checkpoints
 from audio_emotion.training.cache import SignalCache
 from audio_emotion.training.callbacks import COLUMNS, MovingAverage
-from audio_emotion.training.data import Batch, EpochSampler, Item
+from audio_emotion.training.data import Batch, EpochSampler, Item, class_weights
 from audio_emotion.training.export import export, export_weights
 from audio_emotion.training.model import (
     EmotionModel,
@@ -33,7 +34,7 @@ from audio_emotion.training.model import (
 )
 from audio_emotion.training.module import TrainingModule
 from audio_emotion.training.run import BEST, INIT, LAST, MODEL, stored_config
-from audio_emotion.training.train import class_weights, computes_bf16, train
+from audio_emotion.training.train import computes_bf16, train
 from conftest import OPTIONS, RATE, TINY, TRAINING_WARNINGS, tiny, voice
 
 pytestmark = TRAINING_WARNINGS
@@ -141,7 +142,7 @@ def test_a_run_of_another_version_is_refused_in_words(reference_run: Path, tmp_p
     with pytest.raises(ConfigError, match=r"'train.average'; it is now called 'train.ema_decay'"):
         stored_config(tmp_path)
     (tmp_path / "old.safetensors").write_bytes((reference_run / BEST).read_bytes())
-    with pytest.raises(TrainingError, match="holds no model of format 'audio-emotion-2'"):
+    with pytest.raises(TrainingError, match="holds no model of format 'audio-emotion-3'"):
         find_model(tmp_path / "old.safetensors")
 
 
@@ -275,18 +276,21 @@ def test_the_sampler_shares_every_clip_among_the_ranks() -> None:
     assert {epoch for epoch, _ in sampler} == {1}
 
 
-def test_the_sampler_draws_clips_of_further_corpora_anew_in_each_epoch() -> None:
-    sampler = EpochSampler([0] * 10 + [1] * 90, seed=1, auxiliary_ratio=0.5)
-    epochs = []
-    for epoch in range(2):
+def test_the_sampler_draws_from_corpora_by_the_root_of_their_size() -> None:
+    """In closed form: 2 √100 : √400 : √25 of 90 clips; every clip of a corpus equally often."""
+    corpora = [0] * 100 + [1] * 400 + [2] * 25
+    sampler = EpochSampler(corpora, seed=1, clips=90)
+    drawn: Counter[int] = Counter()
+    for epoch in range(40):
         sampler.set_epoch(epoch)
         items = [item for _, item in sampler]
-        assert len(items) == len(sampler) == 15
-        assert sorted(items)[:10] == list(range(10))
-        epochs.append({item for item in items if item >= 10})
-    assert len(epochs[0]) == len(epochs[1]) == 5
-    assert epochs[0] != epochs[1]
-    assert len(EpochSampler([0] * 10 + [1] * 90, seed=1)) == 100
+        counts = Counter(corpora[item] for item in items)
+        assert (len(items), counts) == (90, {0: 40, 1: 40, 2: 10})
+        drawn.update(items)
+    assert [{drawn[n] for n in range(*span)} for span in [(0, 100), (100, 500), (500, 525)]] == [
+        {16}, {4}, {16},
+    ]  # fmt: skip
+    assert len(EpochSampler(corpora, seed=1)) == 525
 
 
 def test_the_moving_average_is_the_mean_it_says() -> None:

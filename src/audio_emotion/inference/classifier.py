@@ -14,11 +14,13 @@ from ..audio import MAX_DUR, Signal, Source, as_signal, load_audio, resample, to
 from ..errors import AudioError, ModelError, translated
 from ..notices import Code, Notice
 from .prediction import Prediction
-from .speech import is_voiced, loud_part, speech_regions
+from .speech import VOICED, speech_regions
 from .vad import RATE as SPEECH_RATE
 
 if TYPE_CHECKING:
     from .model_file import ModelInfo
+
+Rows = npt.NDArray[np.float32]
 
 WHOLE_DUR = 30.0  # s up to which silent ends of a recording are looked for
 HOP_SHARE = 0.5  # of a window, between two windows of a longer recording
@@ -143,25 +145,23 @@ class Classifier:
         start, length = self._run(signal[None])[1][0]
         return int(start), int(length)
 
-    def _regions(self, signal: Signal) -> list[tuple[float, npt.NDArray[np.float32]]]:
+    def _regions(self, signal: Signal) -> list[tuple[float, Rows]]:
         """Return the seconds of each region of speech, and the rows of its windows."""
-        rate, whole = self.sampling_rate, loud_part(signal)
-        short = len(whole) <= to_samples(WHOLE_DUR, rate)
-        if short and is_voiced(resample(whole, rate, SPEECH_RATE)):
-            rows, extents = self._run(whole[None])
+        rate = self.sampling_rate
+        if len(signal) <= to_samples(WHOLE_DUR, rate):
+            rows, extents, voicing = self._run(signal[None])
             length = int(extents[0, 1])
-            if length <= to_samples(self.win_dur, rate):
-                return [(min(length, len(signal)) / rate, rows)]
+            if voicing[0, 0] >= VOICED and length <= to_samples(self.win_dur, rate):
+                return [(length / rate, rows)]
         spans = np.array(speech_regions(resample(signal, rate, SPEECH_RATE)), int).reshape(-1, 2)
         parts = [signal[start:end] for start, end in spans * rate // SPEECH_RATE]
-        found = [(len(part) / rate, self._predict(loud_part(part))) for part in parts]
-        return [(min(most, seconds), rows) for most, (seconds, rows) in found]
+        return [self._predict(part) for part in parts]
 
-    def _predict(self, signal: Signal) -> tuple[float, npt.NDArray[np.float32]]:
-        """Return the seconds between the silent ends, and the rows of the windows over them."""
+    def _predict(self, signal: Signal) -> tuple[float, Rows]:
+        """Return the seconds of the loud part, and the rows of the windows over it."""
         rate = self.sampling_rate
         if len(signal) <= to_samples(WHOLE_DUR, rate):  # else too long for one look
-            rows, extents = self._run(signal[None])
+            rows, extents, _ = self._run(signal[None])
             start, length = map(int, extents[0])
             if length <= to_samples(self.win_dur, rate):
                 return length / rate, rows
@@ -177,17 +177,18 @@ class Classifier:
             rows = [signal[start : start + window] for start in starts[first : first + BATCH]]
             yield np.stack(rows)
 
-    def _run(self, waveforms: Signal) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Map `(batch, samples)` to probabilities `(batch, labels)` and extents `(batch, 2)`."""
+    def _run(self, waveforms: Signal) -> tuple[Rows, npt.NDArray[np.int64], Rows]:
+        """Map `(batch, samples)` to probabilities, extents `(batch, 2)` and voicing `(batch, 1)`.
+
+        Probabilities are `(batch, labels)`.
+        """
         if waveforms.shape[1] < MIN_SAMPLES:
             raise AudioError(
                 f"the signal has {waveforms.shape[1]} samples at {self.sampling_rate} Hz; a "
                 f"prediction needs {MIN_SAMPLES}"
             )
         with translated(ModelError, self.path):
-            probabilities, voiced = self._session.run(
-                ["probabilities", "voiced"], {"waveform": waveforms}
-            )
+            probabilities, extents, voicing = self._session.run(None, {"waveform": waveforms})
         if not np.isfinite(probabilities).all():
             raise ModelError(f"{self.path} gives probabilities that are not finite")
         if probabilities.shape != (len(waveforms), len(self.labels)):
@@ -195,7 +196,7 @@ class Classifier:
                 f"{self.path} gives probabilities of shape {probabilities.shape} for "
                 f"{len(waveforms)} signals and {len(self.labels)} labels"
             )
-        return probabilities, voiced
+        return probabilities, extents, voicing
 
 
 def window_starts(samples: int, window: int, hop: int) -> list[int]:

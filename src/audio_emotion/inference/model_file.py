@@ -16,8 +16,8 @@ from ..datasets.provenance import FittedClips
 from ..errors import ModelError, translated
 from ..labels import check_labels
 
-FORMAT = "audio-emotion-2"
-INPUT, OUTPUTS = "waveform", ("probabilities", "voiced")
+FORMAT = "audio-emotion-3"
+INPUT, OUTPUTS = "waveform", ("probabilities", "extent", "voicing")
 Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f<>\"|\[\]]*$")]  # that breaks no format
 
@@ -148,9 +148,9 @@ def _check_signature(session: Any, info: ModelInfo, path: Path) -> None:
     """Refuse a graph whose inputs or outputs are not those of the contract."""
     inputs = {value.name: value.shape for value in session.get_inputs()}
     outputs = {value.name: value.shape for value in session.get_outputs()}
-    if list(inputs) != [INPUT] or len(inputs[INPUT]) != 2 or set(outputs) != set(OUTPUTS):
-        raise ModelError(f"{path} does not map {INPUT} to {' and '.join(OUTPUTS)}")
-    for name, width in zip(OUTPUTS, (len(info.labels), 2), strict=True):
+    if list(inputs) != [INPUT] or len(inputs[INPUT]) != 2 or tuple(outputs) != OUTPUTS:
+        raise ModelError(f"{path} does not map {INPUT} to {', '.join(OUTPUTS)}")
+    for name, width in zip(OUTPUTS, (len(info.labels), 2, 1), strict=True):
         shape = outputs[name]
         if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != width):
             raise ModelError(f"{path}: {name} has shape {shape}, not (batch, {width})")

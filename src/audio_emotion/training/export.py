@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from ..files import write_with
 from ..inference.model_file import FORMAT, INPUT, OUTPUTS, ModelInfo
 from ..version import __version__
 from .features.mel_power import MelPower
+from .features.voicing import Voicing
 from .model import EmotionModel, TrainedModel, find_model
 from .quantize import CLIPS, quantize
 
@@ -27,10 +29,10 @@ Precision = Literal["fp16", "fp32", "int8"]
 
 
 class ExportedModel(nn.Module):
-    """What the file computes: the model, softmax, and the extent between silent ends.
+    """What the file computes: the model, softmax, the extent of what is loud, and its voicing.
 
-    With the extent a runtime knows whether the window held all of a clip, without a silence
-    detector of its own.
+    With these two a runtime knows whether the window held all of a clip, and whether anybody
+    speaks in it, without a speech detector of its own.
 
     Args:
         model: the trained model.
@@ -48,20 +50,30 @@ class ExportedModel(nn.Module):
         self.temperature = temperature
         fits = matrices and MelPower.fits(model.frontend.config)
         self.mel_power = MelPower(model.frontend.config) if fits else None
+        in_order = np.arange(model.frontend.config.n_fft // 2 + 1)
+        bins = self.mel_power.bins if self.mel_power else in_order
+        self.voicing = Voicing(model.frontend.config, bins)
 
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `(batch, samples)` to probabilities `(batch, classes)` and extents `(batch, 2)`.
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map `(batch, samples)` to probabilities, extents and voicing.
 
-        An extent is its first sample and its number of samples.
+        Returns:
+            Probabilities `(batch, classes)`; the first sample and the number of samples of the
+            loud part, `(batch, 2)`; and `Voicing`'s score, `(batch, 1)`.
         """
-        extent = self.frontend.extent(waveform)
-        placed = self.frontend.place(waveform, *extent, self._window(waveform.shape[1]))
+        start, length = self.frontend.extent(waveform)
+        placed = self.frontend.place(waveform, start, length, self._window(waveform.shape[1]))
         if self.mel_power is None:
-            power = self.frontend.power(placed) @ self.frontend.filters.T
+            spectrum = self.frontend.power(placed)
+            power = spectrum @ self.frontend.filters.T
         else:
-            power = self.mel_power(placed)
-        logits = self.network(*self.frontend.features(power, extent[1]))
-        return (logits / self.temperature).softmax(1), torch.cat(extent, 1)
+            spectrum = self.mel_power.spectrum(placed)
+            power = self.mel_power.bands(spectrum)
+        logits = self.network(*self.frontend.features(power, length))
+        first = torch.clamp(start, min=0)
+        end = torch.clamp(start + length, max=waveform.shape[1])
+        extent = torch.cat([first, end - first], 1)
+        return (logits / self.temperature).softmax(1), extent, self.voicing(spectrum)
 
     def _window(self, samples: int) -> int:
         """Return how many samples to look at: no more than can matter for a short signal."""

@@ -23,10 +23,12 @@ from .mel import mel_filters
 
 AT_ONCE = 4  # clips transformed at a time, so that their spectra stay in the processor's cache
 BANDS = 16  # mel bands multiplied at a time
-AMIN = 1e-10  # least power before the logarithm, as librosa's power_to_db
 TOP_DB = 80.0  # dB kept below the loudest cell, as librosa's power_to_db
-TRIM_FRAME = 2048  # samples in a frame of the silence detector, as librosa.effects.trim
-TRIM_HOP = 512
+LEAST_POWER = 1e-30  # of a loudest cell, so that silence divides by something
+LEVEL_FRAME = 512  # samples that a level is measured over
+LEVEL_HOP = 128
+MEDIAN = 5  # adjacent frames whose median is the level; what is shorter than half of them is noise
+MARGIN = 1024  # samples kept around the loud part of a clip, for what fades in and out
 MIN_DEVIATION = 0.1  # dB; a row that silence holds at its floor is not amplified beyond it
 
 
@@ -104,23 +106,46 @@ class Frontend(nn.Module):
         return self.normalise(self.decibel(power, mask), mask), mask
 
     def extent(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the first sample and the number of samples between silent ends, `(batch, 1)` each.
+        """Return the first sample and the number of samples of each clip, `(batch, 1)` each.
 
-        A frame is silent if its power is more than `trim_db` below that of the loudest frame.  A
-        clip of zeros has no loudest frame and keeps its whole length.
+        A clip reaches from the first to the last frame whose level is at most `trim_db` below the
+        loudest one, with a margin.  It begins a whole number of hops before the centre of its
+        energy, so frames lie the same way over a voice wherever it is in the recording.  Beyond
+        the recording there is silence: the first sample can be negative, and the last one lie
+        after the end.  A recording of zeros is one clip.
         """
-        samples = waveform.shape[1]
-        squares = nn.functional.pad(waveform.square(), [TRIM_FRAME // 2] * 2)
-        hops = nn.functional.avg_pool1d(squares[:, None], TRIM_HOP)
-        power = nn.functional.avg_pool1d(hops, TRIM_FRAME // TRIM_HOP, 1)[:, 0]
-        threshold = power.amax(1, keepdim=True) * 10 ** (-self.config.trim_db / 10)
-        frame = torch.arange(power.shape[1], device=power.device)
-        loud = power >= threshold  # (batch, frames)
-        last_frame = power.shape[1] - 1
-        first = torch.where(loud, frame, last_frame).amin(1, keepdim=True)
-        last = torch.where(loud, frame, 0).amax(1, keepdim=True)
-        start = first * TRIM_HOP
-        return start, torch.clamp((last + 1) * TRIM_HOP, max=samples) - start
+        samples, hop = waveform.shape[1], self.config.hop_length
+        level = self.level(waveform)  # (batch, frames)
+        loud = level >= level.amax(1, keepdim=True) * 10 ** (-self.config.trim_db / 10)
+        frame = torch.arange(level.shape[1], device=level.device)
+        first = torch.where(loud, frame, level.shape[1]).amin(1, keepdim=True) * LEVEL_HOP
+        last = torch.where(loud, frame, 0).amax(1, keepdim=True) * LEVEL_HOP
+        start = first - LEVEL_FRAME // 2
+        end = last + LEVEL_FRAME // 2
+        # Floats hold these whole numbers exactly, and are faster to compare.
+        offset = torch.arange(samples, device=level.device, dtype=torch.float32) - start.float()
+        power = waveform * waveform
+        weight = (
+            power * power * ((offset >= 0) & (offset < (end - start).float()))
+        )  # of the loudest
+        total = torch.clamp(weight.sum(1, keepdim=True), min=LEAST_POWER)
+        centre = ((weight * offset).sum(1, keepdim=True) / total).round().long()
+        before = torch.div(centre + MARGIN, hop, rounding_mode="floor") * hop
+        start = start + centre - before
+        return start, end + MARGIN - start
+
+    def level(self, waveform: Tensor) -> Tensor:
+        """Return the power of each frame of `LEVEL_FRAME` samples, `(batch, frames)`.
+
+        Each is the median of `MEDIAN` adjacent frames, so a click or a knock does not count.
+        Frame n has its centre at sample `n * LEVEL_HOP`.
+        """
+        around = MEDIAN // 2 * LEVEL_FRAME + LEVEL_FRAME // 2
+        squares = nn.functional.pad(waveform * waveform, (around, around))
+        power = nn.functional.avg_pool1d(squares[:, None], LEVEL_FRAME, LEVEL_HOP)[:, 0]
+        step = LEVEL_FRAME // LEVEL_HOP
+        frames = power.shape[1] - (MEDIAN - 1) * step
+        return _median(*(power[:, n * step : n * step + frames] for n in range(MEDIAN)))
 
     def place(
         self, waveform: Tensor, start: Tensor, length: Tensor, window: int | None = None
@@ -134,9 +159,10 @@ class Frontend(nn.Module):
         position = torch.arange(window, device=waveform.device)[None]  # (1, window)
         if self.config.placement == "center":
             position = position + torch.div(length - window, 2, rounding_mode="floor")
+        silence = self.config.window  # around the recording, as far as any extent reaches
+        source = nn.functional.pad(waveform, (silence, silence))
         inside = (position >= 0) & (position < length)
-        source = torch.minimum(torch.clamp(position, min=0), length - 1)
-        return waveform.gather(1, start + source) * inside
+        return source.gather(1, start + position + silence) * inside
 
     def frame_mask(self, power: Tensor, length: Tensor) -> Tensor:
         """Return which frames statistics and averages include, `(batch, frames)`.
@@ -163,11 +189,11 @@ class Frontend(nn.Module):
 
     def decibel(self, power: Tensor, mask: Tensor) -> Tensor:
         """Return dB below the clip's loudest cell, at most `TOP_DB`: `(batch, n_mels, frames)`."""
-        decibel = torch.clamp(power.transpose(1, 2), min=AMIN).log10_().mul_(10)
+        power = power.transpose(1, 2)
         if self.config.uses_mask:
-            decibel = torch.where(mask[:, None], decibel, 10 * math.log10(AMIN))
-        decibel -= decibel.amax((1, 2), keepdim=True)
-        return torch.clamp(decibel, min=-TOP_DB)
+            power = power * mask[:, None]
+        loudest = torch.clamp(power.amax((1, 2), keepdim=True), min=LEAST_POWER)
+        return torch.clamp(power / loudest, min=10 ** (-TOP_DB / 10)).log10_().mul_(10)
 
     def mfcc(self, mel: Tensor) -> Tensor:
         """Return all `n_mels` cepstral coefficients of `mel`, `(batch, n_mels, frames)`."""
@@ -226,6 +252,13 @@ class Frontend(nn.Module):
             ],
             2,
         )
+
+
+def _median(a: Tensor, b: Tensor, c: Tensor, d: Tensor, e: Tensor) -> Tensor:
+    """Return the median of five, element by element, by operators that every runtime has."""
+    low = torch.maximum(torch.minimum(a, b), torch.minimum(c, d))
+    high = torch.minimum(torch.maximum(a, b), torch.maximum(c, d))
+    return torch.maximum(torch.minimum(low, e), torch.minimum(torch.maximum(low, e), high))
 
 
 def _masked_mean(mel: Tensor, mask: Tensor) -> Tensor:

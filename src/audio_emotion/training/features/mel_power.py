@@ -33,9 +33,11 @@ class MelPower(nn.Module):
             _angles(np.arange(self.columns), np.arange(self.columns), self.columns),
         )
         bins = kept[:, None] + self.rows * np.arange(self.columns)
-        bins = np.minimum(bins, n - bins).ravel()
-        _, first = np.unique(bins, return_index=True)
-        filters = np.zeros((len(bins), config.n_mels), np.float32)  # a bin that comes twice counts
+        self.bins = np.minimum(bins, n - bins).ravel()  # frequency of each column of a spectrum
+        _, first = np.unique(self.bins, return_index=True)
+        filters = np.zeros(
+            (len(self.bins), config.n_mels), np.float32
+        )  # a bin that comes twice counts
         filters[first] = mel_filters(config.sampling_rate, n, config.n_mels).T  # once
         for name, value in [
             ("window", hann(n)),
@@ -60,6 +62,14 @@ class MelPower(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Map `(batch, samples)` to mel power `(batch, frames, n_mels)`."""
+        return self.bands(self.spectrum(waveform))
+
+    def bands(self, spectrum: Tensor) -> Tensor:
+        """Map power spectra `(batch, frames, columns)` to mel power `(batch, frames, n_mels)`."""
+        return spectrum @ self.filters
+
+    def spectrum(self, waveform: Tensor) -> Tensor:
+        """Map `(batch, samples)` to power spectra `(batch, frames, columns)`; see `bins`."""
         frames = self.frames(waveform) * self.window
         batch, count = frames.shape[:2]
         down = self.down @ frames.reshape(batch, count, self.rows, self.columns)
@@ -70,9 +80,9 @@ class MelPower(nn.Module):
             real * self.turn_imaginary + imaginary * self.turn_real,
         ]
         spectrum = torch.cat(turned, 3) @ self.along
-        squares = spectrum[..., : self.columns].square() + spectrum[..., self.columns :].square()
-        power: Tensor = squares.flatten(2) @ self.filters
-        return power
+        real, imaginary = torch.split(spectrum, self.columns, 3)
+        squares = real * real + imaginary * imaginary
+        return squares.flatten(2)
 
     def frames(self, waveform: Tensor) -> Tensor:
         """Cut overlapping frames, zeros beyond both ends: `(batch, frames, n_fft)`."""
