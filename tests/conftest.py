@@ -35,6 +35,7 @@ def tiny(*overrides: str) -> Config:
 def small(*overrides: str) -> Config:
     """The default configuration, made small."""
     sizes = ["network.width=0.25", "train.batch_size=8", "split.val=0.2", "train.epochs=1"]
+    sizes += ["train.epoch_clips=0", "split.by=clip", "split.test=0.2"]
     return load_config("default", [*sizes, *overrides])
 
 

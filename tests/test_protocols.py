@@ -1,5 +1,6 @@
 """Protocols keep their published folds and their promises; leaks are refused."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,46 @@ def test_speakers_of_further_corpora_join_the_folds(ravdess24: Corpus, tmp_path:
     protocol = build("actors", both)
     tested = [n for fold in protocol.folds for n in fold.members("test")]
     assert sorted(tested) == list(range(len(both.clips)))
-    with pytest.raises(CorpusError, match="too few for 6 folds"):
-        build("actors", join([ravdess24, crema_d(tmp_path / "few", 3)]))
+
+
+def test_a_corpus_of_few_speakers_trains_in_every_fold_and_is_never_tested(
+    ravdess24: Corpus, tmp_path: Path
+) -> None:
+    few = join([ravdess24, crema_d(tmp_path / "few", 3)])
+    protocol = build("actors", few)
+    assert protocol.untested == ("CREMA-D",)
+    for fold in protocol.folds:
+        splits: dict[str, set[str | None]] = {"train": set(), "val": set(), "test": set()}
+        for clip, split in zip(few.clips, fold.splits, strict=True):
+            if clip.corpus == "CREMA-D":
+                splits[split].add(clip.speaker_id)
+        assert [len(splits[name]) for name in ("train", "val", "test")] == [2, 1, 0]
+
+
+def ordinary(folder: Path, speakers: int = 20) -> Corpus:
+    return make(folder, *(f"SPEAKER{speaker:04}_{speaker}0001.wav" for speaker in range(speakers)))
+
+
+def test_each_corpus_is_left_out_in_turn(ravdess24: Corpus, tmp_path: Path) -> None:
+    """But for ordinary speech, some of whose speakers every fold trains on and tests."""
+    for name in ("crema", "ordinary"):
+        (tmp_path / name).mkdir()
+    corpus = join([ravdess24, crema_d(tmp_path / "crema"), ordinary(tmp_path / "ordinary")])
+    protocol = build("leave-one-corpus-out", corpus)
+    assert [fold.name for fold in protocol.folds] == ["RAVDESS", "CREMA-D"]
+    for fold in protocol.folds:
+        of = {
+            member: [
+                s for c, s in zip(corpus.clips, fold.splits, strict=True) if c.corpus == member
+            ]
+            for member in corpus.members
+        }
+        assert set(of.pop(fold.name)) == {"test"}
+        assert Counter(of.pop("speechocean762")) == {"train": 14, "test": 4, "val": 2}
+        ((other),) = of.values()
+        assert set(other) == {"train", "val"}
+    with pytest.raises(CorpusError, match="needs two corpora with several labels"):
+        build("leave-one-corpus-out", join([ravdess24, ordinary(tmp_path / "ordinary")]))
 
 
 def test_cross_corpus_trains_on_the_first_and_tests_the_others(

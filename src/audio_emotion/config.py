@@ -30,7 +30,7 @@ RENAMED = {  # configurations, settings and values of earlier versions
     "augment.pitch_p": "augment.waveform_p", "augment.stretch_p": "augment.waveform_p",
     "augment.noise_p": "augment.waveform_p", "augment.margin_dur": "augment.padding_dur",
     "train.best_by": "train.monitor", "train.average": "train.ema_decay",
-    "train.further": "train.auxiliary_ratio", "train.class_weights=source": "reference",
+    "train.class_weights=source": "reference",
     "train.class_weights=root": "sqrt", "train.monitor=macro_f1": "val_f1",
     "train.monitor=loss": "val_loss",
 }  # fmt: skip
@@ -40,7 +40,7 @@ REMOVED = frozenset(
      "augment.shift_dur", "augment.warp_semitones", "augment.tempo", "augment.equalizer_db",
      "augment.reverb_dur", "augment.least_snr", "augment.masks", "network.members",
      "network.floored", "train.coarse_epochs", "train.fine_lr", "train.dropout_from",
-     "train.schedule")
+     "train.schedule", "train.further", "train.auxiliary_ratio")
 )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ class FrontendConfig(_Section):
 
     sampling_rate: int = Field(16_000, ge=8_000, le=48_000)  # Hz
     win_dur: float = Field(3.5, gt=0.1, le=30)  # s of audio that the network takes
-    trim_db: float = Field(35, gt=0, le=120)  # frames this far below the loudest are silent
+    trim_db: float = Field(25, gt=0, le=120)  # frames this far below the loudest are silent
     # `center`: a clip in the middle of its window, all of which counts.  `start`: at its beginning;
     # the frames after it are zero, and left out of statistics and of the network's averages.
     placement: Literal["center", "start"] = "start"
@@ -102,7 +102,7 @@ class AugmentConfig(_Section):
     noise: float = Field(0.005, ge=0, le=1)  # deviation, as a share of the clip's maximum
     crop_dur: float = Field(2, ge=0, le=30)  # s of a clip in one step at most; 0: the window
     padding_dur: float = Field(0.5, ge=0, le=2)  # s of the silence at either end kept at most
-    spectral_p: float = Field(0.5, ge=0, le=1)  # scales the probabilities of spectral changes
+    spectral_p: float = Field(1, ge=0, le=1)  # scales the probabilities of spectral changes
     freq_mask: int = Field(8, ge=0)  # SpecAugment: widest mask, in mel bands
     time_mask: int = Field(16, ge=0)  # SpecAugment: longest mask, in frames
     mixup: float = Field(0.2, ge=0, le=8)  # alpha of the Beta distribution; 0 is off
@@ -127,17 +127,17 @@ class TrainConfig(_Section):
     """Optimisation."""
 
     seed: int = Field(0, ge=0)
-    epochs: int = Field(70, ge=1)
-    monitor: Literal["val_f1", "val_loss"] = "val_f1"  # chooses the best epoch
+    epochs: int = Field(45, ge=1)
+    monitor: Literal["val_f1", "val_loss"] = "val_loss"  # chooses the best epoch
     patience: int = Field(1000, ge=1)  # epochs without a better one before stopping
-    batch_size: int = Field(32, ge=2)
+    batch_size: int = Field(64, ge=2)
     lr: float = Field(2e-3, gt=0, le=1)  # peak of the one-cycle schedule
     warmup: float = Field(0.15, gt=0, lt=1)  # share of the steps before the peak
     weight_decay: float = Field(0.02, ge=0)  # of AdamW
     gradient_clip: float = Field(5, ge=0)  # largest norm of a gradient; 0: unlimited
     ema_decay: float = Field(0.998, ge=0, lt=1)  # of the weights' moving average; 0: none
-    # Clips of other corpora in an epoch, for each clip of the first corpus; 0: all of them.
-    auxiliary_ratio: float = Field(1, ge=0)
+    # Clips drawn in an epoch; of several corpora by the root of their sizes, the first one doubled.
+    epoch_clips: int = Field(8000, ge=0)  # 0: as many as there are
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     class_weights: Literal["reference", "balanced", "sqrt", "none"] | tuple[float, ...] = "sqrt"
     # `auto`: bf16 where the hardware computes in it; emulated bf16 is many times slower.
@@ -148,8 +148,8 @@ class TrainConfig(_Section):
 class SplitConfig(_Section):
     """Shares held back: of each class' clips, or of each corpus' speakers."""
 
-    by: Literal["clip", "speaker"] = "clip"
-    test: float = Field(0.2, ge=0, lt=1)
+    by: Literal["auto", "clip", "speaker"] = "auto"  # speaker, or clip if one states no speaker
+    test: float = Field(0, ge=0, lt=1)
     val: float = Field(0.1, gt=0, lt=1)
     seed: int = Field(0, ge=0)
 

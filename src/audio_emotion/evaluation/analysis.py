@@ -72,6 +72,7 @@ def scores(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Any]:
             for by_class in (metrics.recall, metrics.precision, metrics.f1)
         },
         "support": matrix.sum(1).tolist(),
+        "predicted": (matrix.sum(0) / matrix.sum()).tolist(),  # share of all predictions
         "confusion": matrix.tolist(),
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..datasets import Clip, Corpus
 from .analysis import Row, analyse, rates, restrict
 from .metrics import SCORES
-from .protocols import Protocol
+from .protocols import Fold, Protocol
 
 # Two-sided 95 % quantiles of Student's t by degrees of freedom, from 1 on.
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -85,30 +85,48 @@ def as_text(results: Mapping[str, dict[str, Any]]) -> str:
         ]
         count = len(result["folds"])
         lines.append(f"{name}: {', '.join(parts)} over {count} fold{'s' * (count > 1)}")
+        lines.append(f"  {predictions_in_words(result)}")
         lines.append(f"  {result['protocol']}")
     return "\n".join(lines)
 
 
+def predictions_in_words(result: Mapping[str, Any]) -> str:
+    """Return how often each label is predicted, the commonest first, and what confidence means."""
+    shares = zip(result["scores"]["predicted"], result["labels"], strict=True)
+    called = ", ".join(f"{label} {100 * share:.1f} %" for share, label in sorted(shares)[::-1])
+    found = result["calibration"]
+    correct = found["confident_accuracy"]
+    confident = f"{100 * found['confident_share']:.1f} % confident"
+    confident += "" if correct is None else f", of these {100 * correct:.1f} % correct"
+    return f"predicted {called}; ECE {100 * found['ece']:.1f} %; {confident}"
+
+
 def shared_labels(
-    member: str, corpus: Corpus, protocol: Protocol, labels: Sequence[str]
+    member: str, corpus: Corpus, folds: Sequence[Fold], labels: Sequence[str]
 ) -> list[str]:
-    """Return those of `labels` that occur both in a member corpus and in training."""
+    """Return those of `labels` that occur both in a member corpus and in the folds' training.
+
+    Among one label every prediction is correct, so for a corpus with a single label, such as
+    ordinary speech, they are all labels of training.
+    """
     occurring = {clip.label.label for clip in corpus.clips if clip.corpus == member}
-    trained = {clip.label.label for clip in _trained(corpus, protocol)}
-    return [label for label in labels if label in occurring & trained]
+    trained = {clip.label.label for clip in _trained(corpus, folds)}
+    wanted = occurring & trained if len(occurring) > 1 else trained
+    return [label for label in labels if label in wanted]
 
 
 def _result(
     folds: Folds, member: str, corpus: Corpus, protocol: Protocol, labels: Sequence[str]
 ) -> dict[str, Any]:
-    shared = shared_labels(member, corpus, protocol, labels)
+    done = [fold for fold in protocol.folds if fold.name in folds]
+    shared = shared_labels(member, corpus, done, labels)
     dropped = [label for label in labels if label not in shared]
     folds = {fold: restrict(rows, shared) for fold, rows in folds.items()}
     pooled = [row for rows in folds.values() for row in rows]
     by_fold = {fold: rates(rows, shared) for fold, rows in folds.items()}
     return {
         "split": "test",
-        "protocol": _in_words(corpus, protocol, len(folds), dropped),
+        "protocol": _in_words(corpus, protocol, done, dropped),
         "protocol_name": protocol.name,
         "over_folds": {
             name: over_folds([values[name] for values in by_fold.values()]) for name in SCORES
@@ -125,16 +143,20 @@ def _interval(mean: float, half_width: float | None) -> str:
     return f"{100 * mean:.2f}{spread} %"
 
 
-def _trained(corpus: Corpus, protocol: Protocol) -> list[Clip]:
-    """Return the clips that any fold trains on."""
-    return [corpus.clips[n] for n in {n for fold in protocol.folds for n in fold.members("train")}]
+def _trained(corpus: Corpus, folds: Sequence[Fold]) -> list[Clip]:
+    """Return the clips that any of the folds trains on."""
+    return [corpus.clips[n] for n in {n for fold in folds for n in fold.members("train")}]
 
 
-def _in_words(corpus: Corpus, protocol: Protocol, done: int, dropped: Sequence[str]) -> str:
-    trained = {clip.corpus for clip in _trained(corpus, protocol)}
+def _in_words(
+    corpus: Corpus, protocol: Protocol, folds: Sequence[Fold], dropped: Sequence[str]
+) -> str:
+    trained = {clip.corpus for clip in _trained(corpus, folds)}
     members = " + ".join(member for member in corpus.members if member in trained)
     text = f"protocol {protocol.name} (version {protocol.version}), {protocol.promise}; "
-    text += f"{done} of {len(protocol.folds)} folds, test splits pooled; trained on {members}"
+    text += f"{len(folds)} of {len(protocol.folds)} folds, test splits pooled; trained on {members}"
+    if protocol.untested:
+        text += f"; never tested, for too few speakers: {', '.join(protocol.untested)}"
     if dropped:
         text += f"; evaluated among the shared labels, without {' and '.join(dropped)}"
     return text

@@ -8,9 +8,15 @@ actors                 RAVDESS speech and song, the folds of emobox
 leave-one-speaker-out  any corpus with speakers, a fold for each
 grouped-K              any corpus with speakers, K folds
 cross-corpus           trained on the first corpus, tested on the others
+leave-one-corpus-out   a fold for each corpus, tested on it and trained on the others
 
 A protocol by speakers distributes the speakers of the other corpora over the same folds.  Its
-validation splits have speakers of their own: half of those that the next fold tests.
+validation splits have speakers of their own: half of those that the next fold tests.  A corpus with
+too few speakers for the folds is never tested: it trains in every fold, but for one speaker that
+validates.
+
+`leave-one-corpus-out` leaves no corpus of a single label out, such as ordinary speech: each fold
+tests a fifth of its speakers and trains on most others.
 """
 
 import re
@@ -42,7 +48,9 @@ LUNA_JIMENEZ = (
 )
 BY_ACTOR = {"emobox": EMOBOX, "luna-jimenez": LUNA_JIMENEZ, "actors": EMOBOX}
 SPEECH_ONLY = {"emobox", "luna-jimenez"}
-NAMES = ("random", *BY_ACTOR, "leave-one-speaker-out", "grouped-K", "cross-corpus")
+ACROSS = ("cross-corpus", "leave-one-corpus-out")  # test labels that training may lack
+NAMES = ("random", *BY_ACTOR, "leave-one-speaker-out", "grouped-K", *ACROSS)
+TESTED_EVERY, VAL_EVERY = 5, 10  # speakers, of which one is tested or validates
 GROUPED = re.compile(r"grouped-(\d+)")
 
 
@@ -65,6 +73,7 @@ class Protocol:
     name: str
     folds: tuple[Fold, ...]
     unseen_speakers: bool  # no speaker of a test or validation split is in training
+    untested: tuple[str, ...] = ()  # corpora that train only, having too few speakers
     version: int = VERSION
 
     @property
@@ -89,6 +98,8 @@ def build(name: str, corpus: Corpus, *, seed: int = 0, repeats: int = REPEATS) -
             there are too few speakers, or `check` fails.
     """
     clips, digests = corpus.clips, corpus.digests()
+    untested: tuple[str, ...] = ()
+    names = None
     if name == "random":
         labels = [int(clip.label) for clip in clips]
         folds = [
@@ -97,8 +108,11 @@ def build(name: str, corpus: Corpus, *, seed: int = 0, repeats: int = REPEATS) -
         ]
     elif name == "cross-corpus":
         folds = [_cross_corpus(corpus, seed)]
+    elif name == "leave-one-corpus-out":
+        names = _left_out(corpus)
+        folds = [_without(corpus, member) for member in names]
     else:
-        tested = _tested_speakers(name, corpus)
+        tested, untested = _tested_speakers(name, corpus)
         folds = [
             _splits(corpus, speakers, following, name in SPEECH_ONLY)
             for speakers, following in zip(tested, tested[1:] + tested[:1], strict=True)
@@ -107,8 +121,9 @@ def build(name: str, corpus: Corpus, *, seed: int = 0, repeats: int = REPEATS) -
         tuple(split if digest else "" for split, digest in zip(splits, digests, strict=True))
         for splits in folds
     ]
-    numbered = tuple(Fold(str(number), splits) for number, splits in enumerate(readable, 1))
-    protocol = Protocol(name, numbered, unseen_speakers=name != "random")
+    names = names or [str(number) for number in range(1, len(folds) + 1)]
+    named = tuple(map(Fold, names, readable))
+    protocol = Protocol(name, named, unseen_speakers=name != "random", untested=untested)
     check(protocol, clips, digests)
     return protocol
 
@@ -133,7 +148,7 @@ def check(protocol: Protocol, clips: Sequence[Clip], digests: Sequence[str | Non
                 raise CorpusError(f"{where}: its {split} split is empty")
         trained = {clips[n].label for n in fold.members("train")}
         for n in fold.members("test"):
-            if clips[n].label not in trained and protocol.name != "cross-corpus":
+            if clips[n].label not in trained and protocol.name not in ACROSS:
                 raise CorpusError(
                     f"{where}: {clips[n].name} is {clips[n].label.label}, but no such clip is "
                     "left to train on; take fewer folds or more clips"
@@ -154,8 +169,38 @@ def _cross_corpus(corpus: Corpus, seed: int) -> list[str]:
     ]
 
 
-def _tested_speakers(name: str, corpus: Corpus) -> list[set[str]]:
-    """Return the speakers that each fold tests, of every corpus."""
+def _left_out(corpus: Corpus) -> list[str]:
+    """Return the corpora with several labels, each of which a fold leaves out.
+
+    Raises:
+        CorpusError: there are fewer than two.
+    """
+    labels = {member: set[str]() for member in corpus.members}
+    for clip in corpus.clips:
+        labels[clip.corpus].add(clip.label.label)
+    several = [member for member, found in labels.items() if len(found) > 1]
+    if len(several) < 2:
+        raise CorpusError("leave-one-corpus-out needs two corpora with several labels each")
+    return several
+
+
+def _without(corpus: Corpus, left_out: str) -> list[str]:
+    """Return the split of each clip in the fold that tests one corpus."""
+    several = _left_out(corpus)
+    speakers = speakers_by_corpus([clip for clip in corpus.clips if clip.corpus != left_out])
+    split_of: dict[str | None, str] = {}
+    for member, own in speakers.items():
+        if member not in several:
+            split_of |= dict.fromkeys(own[::TESTED_EVERY], "test")
+        split_of |= dict.fromkeys(own[1::VAL_EVERY], "val")
+    return [
+        "test" if clip.corpus == left_out else split_of.get(clip.speaker_id, "train")
+        for clip in corpus.clips
+    ]
+
+
+def _tested_speakers(name: str, corpus: Corpus) -> tuple[list[set[str]], tuple[str, ...]]:
+    """Return the speakers that each fold tests, and the corpora with too few speakers for that."""
     main, *others = corpus.members
     grouped = GROUPED.fullmatch(name)
     if not grouped and name not in {*BY_ACTOR, "leave-one-speaker-out"}:
@@ -172,21 +217,19 @@ def _tested_speakers(name: str, corpus: Corpus) -> list[set[str]]:
     folds = [set(speakers[main][fold::count]) for fold in range(count)]
     if name in BY_ACTOR:
         folds = [{f"{main}/{actor:02}" for actor in fold} for fold in BY_ACTOR[name]]
-    for member in others:
-        found = speakers[member]
-        if len(found) < 2 * len(folds):
-            raise CorpusError(f"{member} has {len(found)} speakers, too few for {len(folds)} folds")
+    tested = [member for member in others if len(speakers[member]) >= 2 * len(folds)]
+    for member in tested:
         for number, fold in enumerate(folds):
-            fold |= set(found[number :: len(folds)])
-    return folds
+            fold |= set(speakers[member][number :: len(folds)])
+    return folds, tuple(member for member in others if member not in tested)
 
 
 def _splits(corpus: Corpus, test: set[str], following: set[str], speech_only: bool) -> list[str]:
     """Return the split of each clip; with `speech_only` songs of the main corpus are left out."""
     main = corpus.members[0]
     split_of: dict[str | None, str] = dict.fromkeys(test, "test")
-    for member in corpus.members:
-        own = sorted(speaker for speaker in following if speaker.startswith(f"{member}/"))
+    for speakers in speakers_by_corpus(corpus.clips).values():
+        own = [speaker for speaker in speakers if speaker in following] or speakers[:1]
         split_of |= dict.fromkeys(own[::2], "val")
     return [
         "" if speech_only and clip.corpus == main and clip.channel != "speech"

@@ -103,7 +103,8 @@ def _emotions(result: Result) -> Iterator[dict[str, Any]]:
     scores = result["scores"]
     for n, label in enumerate(result["labels"]):
         shares = {name: scores[name][n] for name in ("recall", "precision", "f1")}
-        yield {"%": label, **shares, "clips": scores["support"][n]}
+        of_all = {"of all predictions": scores["predicted"][n]}
+        yield {"%": label, **shares, **of_all, "clips": scores["support"][n]}
 
 
 def _confusion(title: str, labels: Sequence[str], matrix: np.ndarray) -> Section:

@@ -47,7 +47,7 @@ def compare(
         raise CorpusError(f"{out} holds no finished fold")
     tested = {row["corpus"] for row in pooled}
     main = next(member for member in corpus.members if member in tested)
-    labels = shared_labels(main, corpus, protocol, list(pooled[0]["probabilities"]))
+    labels = shared_labels(main, corpus, protocol.folds, list(pooled[0]["probabilities"]))
     clean = restrict([row for row in pooled if row["corpus"] == main], labels)
     found = [measured("clean", clean, labels, None)]
     for name in corruptions:

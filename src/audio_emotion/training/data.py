@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import lightning as L
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -16,6 +17,9 @@ from ..datasets import Clip
 from .augmentation.waveform import add_noise, draw_pitch_and_speed, shift_and_stretch
 from .cache import SignalCache
 
+REFERENCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
+SINGLE_LABEL_WEIGHT = 0.5  # of a clip in the loss, where a clip of another corpus counts about 1
+MAIN_SHARE = 2  # of a batch, times what the root of its size gives the main corpus
 PITCH, NOISE, ORDER = 1, 2, 3  # streams of random numbers that never share a draw
 
 
@@ -77,27 +81,28 @@ class Clips(Dataset[tuple[Signal, int, int]]):
 class EpochSampler(Sampler[tuple[int, int]]):
     """`(epoch, item)` in an order that depends on seed and epoch only, shared among the ranks.
 
+    Each corpus gives clips by the root of its size, the first corpus twice as many.  Its clips come
+    in one random order after another, so each comes equally often.
+
     Args:
         corpora: of each item; 0 is the main corpus.
         seed: of the order.
-        auxiliary_ratio: items of other corpora in an epoch, for each of the main one; 0: all.
+        clips: in an epoch; 0: as many as there are items.
         rank: of this process.
         ranks: number of processes.
     """
 
     def __init__(
-        self,
-        corpora: Sequence[int],
-        seed: int,
-        auxiliary_ratio: float = 0,
-        rank: int = 0,
-        ranks: int = 1,
+        self, corpora: Sequence[int], seed: int, clips: int = 0, rank: int = 0, ranks: int = 1
     ) -> None:
         self.seed, self.rank, self.ranks = seed, rank, ranks
-        self.main = np.flatnonzero(np.asarray(corpora) == 0)
-        self.others = np.flatnonzero(np.asarray(corpora) != 0)
-        wanted = round(auxiliary_ratio * len(self.main)) if auxiliary_ratio else len(self.others)
-        self.drawn = min(wanted, len(self.others))
+        numbers = np.asarray(corpora)
+        self.items = [np.flatnonzero(numbers == corpus) for corpus in np.unique(numbers)]
+        self.clips = clips or len(corpora)
+        shares = np.sqrt([len(items) for items in self.items])
+        shares[0] *= MAIN_SHARE
+        ends = np.round(np.cumsum(shares) / shares.sum() * self.clips).astype(int)
+        self.drawn = np.diff(ends, prepend=0)  # clips of each corpus
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -105,14 +110,25 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-(len(self.main) + self.drawn) // self.ranks)
+        return -(-self.clips // self.ranks)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         rng = np.random.default_rng([self.seed, ORDER, self.epoch])
-        others = rng.permutation(self.others)[: self.drawn]
-        order = rng.permutation(np.concatenate([self.main, others]))
+        order = rng.permutation(np.concatenate([self._draw(n) for n in range(len(self.items))]))
         padded = np.resize(order, len(self) * self.ranks)  # every rank the same number
         return iter((self.epoch, int(item)) for item in padded[self.rank :: self.ranks])
+
+    def _draw(self, corpus: int) -> npt.NDArray[np.int64]:
+        """Return this epoch's part of the endless order of a corpus."""
+        items, drawn = self.items[corpus], int(self.drawn[corpus])
+        first = self.epoch * drawn
+        passes = range(first // len(items), (first + drawn) // len(items) + 1)
+        orders = [
+            np.random.default_rng([self.seed, ORDER, corpus, once]).permutation(items)
+            for once in passes
+        ]
+        offset = first - passes[0] * len(items)
+        return np.concatenate(orders)[offset : offset + drawn]
 
 
 class ClipsModule(L.LightningDataModule):
@@ -130,7 +146,7 @@ class ClipsModule(L.LightningDataModule):
         ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         settings = self.config.train
         corpora = [item.corpus for item in items]
-        sampler = EpochSampler(corpora, settings.seed, settings.auxiliary_ratio, *ranks)
+        sampler = EpochSampler(corpora, settings.seed, settings.epoch_clips, *ranks)
         clips = Clips(items, self.config, self.cache, augment=True)
         return self._loader(clips, sampler, drop_last=len(sampler) > settings.batch_size)
 
@@ -165,3 +181,30 @@ def collate(batch: Sequence[tuple[Signal, int, int]]) -> Batch:
         row[: len(signal)] = torch.from_numpy(signal)
     _, labels, corpora = zip(*batch, strict=True)
     return Batch(waveforms, torch.tensor(labels), torch.tensor(corpora))
+
+
+def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
+    """Return the factor of each class in the loss, `(corpora, classes)`.
+
+    `balanced` is `clips / (classes * clips of the class)` over a corpus' training clips, as in
+    scikit-learn; `sqrt` is its square root.  A class that only other corpora have is 0.  A corpus
+    of one label keeps all classes, since a softmax over one teaches nothing; it counts
+    `SINGLE_LABEL_WEIGHT`, so that its label does not become the answer to everything.
+    """
+    training = [item for item in items if item.split == "train"]
+    counts = np.zeros((1 + max(item.corpus for item in items), len(config.labels)), np.int64)
+    np.add.at(counts, ([i.corpus for i in training], [int(i.clip.label) for i in training]), 1)
+    present = np.maximum((counts > 0).sum(1, keepdims=True), 1)  # 0 in a corpus that only tests
+    balanced = counts.sum(1, keepdims=True) / (present * np.maximum(counts, 1))
+    wanted = config.train.class_weights
+    named: dict[str, npt.ArrayLike] = {
+        "none": 1.0,
+        "reference": REFERENCE_CLASS_WEIGHTS,
+        "balanced": balanced,
+        "sqrt": np.sqrt(balanced),
+    }
+    factors = np.broadcast_to(named[wanted] if isinstance(wanted, str) else wanted, counts.shape)
+    single = (counts > 0).sum(1, keepdims=True) == 1
+    elsewhere = (counts == 0) & (counts.sum(0) > 0) & ~single
+    factors = np.where(single & (len(counts) > 1), SINGLE_LABEL_WEIGHT, factors)
+    return torch.tensor(np.where(elsewhere, 0, factors), dtype=torch.float32)

@@ -16,7 +16,7 @@ from .data import Batch
 from .features.frontend import AT_ONCE
 from .model import EmotionModel
 
-PADDED_SHARE = 0.3  # of the clips, at either end, that keep some of the silence
+PADDED_SHARE = 0.3  # of the clips, at either end, that get some more of the silence around them
 MASKED = -1e4  # logit of a label that a clip's corpus does not have
 
 
@@ -43,7 +43,8 @@ class TrainingModule(L.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed the step, so that a resumed training draws the same random numbers."""
-        torch.manual_seed(self.config.train.seed * 1_000_003 + self.global_step)
+        step = self.config.train.seed * 1_000_003 + self.global_step
+        torch.manual_seed(step * self.trainer.world_size + self.trainer.global_rank)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
@@ -98,7 +99,7 @@ class TrainingModule(L.LightningModule):
     def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features of changed clips, and their frame mask."""
         frontend, augment = self.model.frontend, self.config.augment
-        start, length = self._cropped(*frontend.extent(waveforms), waveforms.shape[1])
+        start, length = self._cropped(*frontend.extent(waveforms))
         window = min(frontend.config.window, int(length.max())) if augment.crop_dur else None
         placed = frontend.place(waveforms, start, length, window)
         if augment.spectral_p:
@@ -112,16 +113,15 @@ class TrainingModule(L.LightningModule):
         features, mask = frontend.features(mel_power, length)
         return spec_augment(features, augment), mask
 
-    def _cropped(self, start: Tensor, length: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    def _cropped(self, start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """Keep some silence at random, and take a random part of what is longer than a crop."""
         augment, rate = self.config.augment, self.config.frontend.sampling_rate
         if augment.padding_dur:
             most = augment.padding_dur * rate
             struck = torch.rand(2, len(start), 1, device=start.device) < PADDED_SHARE
             before, after = (torch.rand_like(struck, dtype=torch.float) * struck * most).long()
-            end = torch.clamp(start + length + after, max=samples)
-            start = torch.clamp(start - before, min=0)
-            length = end - start
+            start = start - before
+            length = length + before + after
         if augment.crop_dur:
             surplus = torch.clamp(length - round(augment.crop_dur * rate), min=0)
             chance = torch.rand(surplus.shape, device=start.device)

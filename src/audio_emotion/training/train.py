@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning as L
 import numpy as np
-import numpy.typing as npt
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -23,12 +22,11 @@ from ..evaluation.calibration import calibrate
 from .cache import SignalCache
 from .callbacks import History, Interrupt, MovingAverage, SafetensorsIO
 from .checkpoints import SUFFIX
-from .data import Batch, Clips, ClipsModule, Item
+from .data import Batch, Clips, ClipsModule, Item, class_weights
 from .model import EmotionModel, TrainedModel, initialise, load_best, load_model
 from .module import TrainingModule
 from .run import CHECKPOINTS, INIT, LAST, MODEL, TrainingData, stored_config, stored_data, write_run
 
-REFERENCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86, x86, and Arm processors
 FIT_CLIPS = 400  # of the training split, evenly spread, that features are normalised by
 MODES = {"val_f1": "max", "val_loss": "min"}  # of what `train.monitor` names
@@ -72,7 +70,7 @@ def train(
         StoppedError: Ctrl-C was pressed; the last whole epoch is kept.
     """
     cache = cache or SignalCache()
-    config = stored_config(run) if resume else _settled(config)
+    config = stored_config(run) if resume else _settled(config, corpus)
     items = _items(corpus, config, splits)
     data = _describe(corpus, items, protocol or _protocol(config))
     torch.manual_seed(config.train.seed)
@@ -141,14 +139,16 @@ def val_logits(module: TrainingModule, clips: ClipsModule) -> tuple[np.ndarray, 
     return np.concatenate(logits), np.concatenate(labels)
 
 
-def _settled(config: Config) -> Config:
-    """Replace precision `auto` by what suits this machine, so that the run keeps it elsewhere."""
-    if config.train.precision != "auto":
-        return config
-    precision = "bf16-mixed" if computes_bf16() else "32-true"
-    return config.model_copy(
-        update={"train": config.train.model_copy(update={"precision": precision})}
-    )
+def _settled(config: Config, corpus: Corpus) -> Config:
+    """Replace each `auto` by what suits machine and corpus, so that the run keeps it elsewhere."""
+    settings, split = config.train, config.split
+    if settings.precision == "auto":
+        precision = "bf16-mixed" if computes_bf16() else "32-true"
+        settings = settings.model_copy(update={"precision": precision})
+    if split.by == "auto":
+        stated = all(clip.speaker_id for clip in corpus.clips)
+        split = split.model_copy(update={"by": "speaker" if stated else "clip"})
+    return config.model_copy(update={"train": settings, "split": split})
 
 
 def computes_bf16() -> bool:
@@ -156,29 +156,6 @@ def computes_bf16() -> bool:
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return any(torch.cpu.get_capabilities().get(name) for name in BF16_INSTRUCTIONS)
-
-
-def class_weights(config: Config, items: Sequence[Item]) -> torch.Tensor:
-    """Return the factor of each class in the loss, `(corpora, classes)`.
-
-    `balanced` is `clips / (classes * clips of the class)` over a corpus' training clips, as in
-    scikit-learn; `sqrt` is its square root.  A class that only other corpora have is 0.
-    """
-    training = [item for item in items if item.split == "train"]
-    counts = np.zeros((1 + max(item.corpus for item in items), len(config.labels)), np.int64)
-    np.add.at(counts, ([i.corpus for i in training], [int(i.clip.label) for i in training]), 1)
-    present = np.maximum((counts > 0).sum(1, keepdims=True), 1)  # 0 in a corpus that only tests
-    balanced = counts.sum(1, keepdims=True) / (present * np.maximum(counts, 1))
-    wanted = config.train.class_weights
-    named: dict[str, npt.ArrayLike] = {
-        "none": 1.0,
-        "reference": REFERENCE_CLASS_WEIGHTS,
-        "balanced": balanced,
-        "sqrt": np.sqrt(balanced),
-    }
-    factors = np.broadcast_to(named[wanted] if isinstance(wanted, str) else wanted, counts.shape)
-    elsewhere = (counts == 0) & (counts.sum(0) > 0)
-    return torch.tensor(np.where(elsewhere, 0, factors), dtype=torch.float32)
 
 
 def _items(corpus: Corpus, config: Config, splits: Sequence[str] | None) -> list[Item]:

@@ -3,8 +3,9 @@
 from .crema_d import CREMA_D
 from .layout import Layout, Recording, collect, find_recordings
 from .nemo import NEMO
+from .ordinary import ORDINARY
 from .ravdess import RAVDESS
 
-LAYOUTS = (RAVDESS, CREMA_D, NEMO)  # ties of a folder's majority go to the first
+LAYOUTS = (RAVDESS, CREMA_D, NEMO, ORDINARY)  # ties of a folder's majority go to the first
 
 __all__ = ["LAYOUTS", "Layout", "Recording", "collect", "find_recordings"]
