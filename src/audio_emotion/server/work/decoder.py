@@ -1,0 +1,201 @@
+"""A process that decodes recordings of strangers, as its owner sees it."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...audio import AudioStream, Signal
+from ...errors import AudioError, ServiceError
+from ...notices import Code, Notice
+from ..settings import Limits
+
+START_DUR = 60.0  # s in which a process must be there, on a busy machine
+POLL_DUR = 0.2  # s after which a reader looks whether anybody still wants the answer
+MOST_BYTES = 1 << 30  # of one message
+ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "HOME")  # no secrets among them
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+
+
+class CancelledWork(Exception):  # noqa: N818  as asyncio calls it
+    """Nobody wants the answer any more."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file to decode, and how much of it."""
+
+    path: Path
+    max_dur: float  # s
+    max_samples: int  # of one channel
+    cpu_dur: float  # s of processor time
+    track: int | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class Decoder:
+    """A decoder process, which is started when it is needed and killed when it misbehaves.
+
+    Args:
+        limits: of memory and of the time between two blocks.
+
+    Attributes:
+        seconds: that were spent waiting for it.
+        network: whether it could open a connection, because the system does not take that away.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.seconds = 0.0
+        self.network = True
+        self._idle = True
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def open(self, recording: Recording) -> Iterator[AudioStream]:
+        """Decode a recording; its only channel is the mix.
+
+        Raises:
+            AudioError: as `open_audio`, when a block is read.
+            ServiceError: it is too long, or decoding takes too much memory or time.
+            CancelledWork: nobody wants it any more.
+        """
+        with self._asking(recording, encode=False):
+            head = self._json(recording)
+            notices: list[Notice] = []
+            blocks = self._blocks(recording, notices)
+            yield AudioStream(blocks, head["sampling_rate"], 1, head["stated_dur"], notices)
+
+    def encode(self, recording: Recording) -> tuple[Signal, bytes]:
+        """Return the peaks and the Opus of a recording, as `formats.timeline_html.encode` does.
+
+        Raises:
+            As `open`.
+        """
+        with self._asking(recording, encode=True):
+            self._json(recording)
+            peaks, opus = self._receive(recording), self._receive(recording)
+            self._idle = True
+        return np.frombuffer(peaks, np.float32), opus
+
+    def start(self) -> None:
+        """Start the process, unless it runs.
+
+        Raises:
+            ServiceError: it does not start.
+        """
+        if self._process and self._process.poll() is None:
+            return
+        self.close()
+        ours, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-m", f"{__package__}.sandbox"),
+                    *(str(theirs.fileno()), str(self.limits.decode_memory)),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={k: os.environ[k] for k in ENVIRONMENT if k in os.environ} | ONE_THREAD,
+                start_new_session=True,  # so that Ctrl-C is for the service
+            )
+        self._connection = ours
+        _time_out(ours, self.limits.stall_dur)
+        if not ours.poll(START_DUR):
+            self.close()
+            raise ServiceError("the decoder does not start", Code.FAILED)
+        self.network = json.loads(self._message())["network"]
+
+    def close(self) -> None:
+        """Kill the process."""
+        if self._connection:
+            self._connection.close()
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+        self._process = self._connection = None
+
+    @contextmanager
+    def _asking(self, recording: Recording, encode: bool) -> Iterator[None]:
+        self.start()
+        assert self._connection
+        request = {
+            "path": str(recording.path),
+            "track": recording.track,
+            "max_dur": recording.max_dur,
+            "max_samples": recording.max_samples,
+            "cpu_dur": recording.cpu_dur,
+            "encode": encode,
+        }
+        self._idle = False
+        try:
+            self._connection.send_bytes(json.dumps(request).encode())
+            yield
+        finally:
+            if not self._idle:  # it was left in the middle of an answer
+                self.close()
+
+    def _blocks(self, recording: Recording, notices: list[Notice]) -> Iterator[Signal]:
+        while block := self._receive(recording):
+            yield np.frombuffer(block, np.float32)[:, None]
+        for notice in self._json(recording)["notices"]:
+            notices.append(Notice(Code(notice["code"]), notice["message"]))
+        self._idle = True
+
+    def _json(self, recording: Recording) -> Any:
+        """Return a message in JSON; raise it if it is an error."""
+        text = self._receive(recording) or self._receive(recording)  # an error after no block
+        found = json.loads(text)
+        if "message" in found:
+            self._idle = True
+            if found["code"] == Code.BAD_AUDIO:
+                raise AudioError(found["message"])
+            raise ServiceError(found["message"], Code(found["code"]))
+        return found
+
+    def _receive(self, recording: Recording) -> bytes:
+        began = time.monotonic()
+        assert self._connection
+        try:
+            while not recording.cancelled.is_set():
+                if self._connection.poll(POLL_DUR):
+                    return self._message()
+                if time.monotonic() - began > self.limits.stall_dur:
+                    raise ServiceError("decoding takes too much time", Code.DECODE_LIMIT)
+            raise CancelledWork
+        finally:
+            self.seconds += time.monotonic() - began
+
+    def _message(self) -> bytes:
+        assert self._connection
+        try:
+            return self._connection.recv_bytes(MOST_BYTES)
+        except (EOFError, OSError) as error:
+            raise ServiceError(
+                "the decoder broke off: the recording takes too much memory or time, or is damaged",
+                Code.DECODE_LIMIT,
+            ) from error
+
+
+def _time_out(connection: Connection, seconds: float) -> None:
+    """Let a read fail if the other end stops in the middle of a message."""
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as same:
+        time_ = struct.pack("ll", int(seconds), 0)
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time_)
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, time_)
