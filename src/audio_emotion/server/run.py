@@ -67,20 +67,20 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
-        self._state = state
+        self.state = state
         self._until: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; at the second signal end at once."""
-        if self._state.draining:
+        if self.state.draining:
             super().handle_exit(sig, frame)
-        self._state.draining = True
-        self._until = time.monotonic() + self._state.settings.limits.drain_dur
+        self.state.draining = True
+        self._until = time.monotonic() + self.state.settings.limits.drain_dur
 
     async def on_tick(self, counter: int) -> bool:
         """Look ten times a second whether everything is done."""
         if self._until is not None:
-            state = self._state
+            state = self.state
             busy = state.pool.depth or state.sessions.open or state.requests
             if not busy or time.monotonic() > self._until:
                 self.should_exit = True

@@ -63,7 +63,7 @@ class Allow:
         if origin is None:
             allowed = headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
         else:
-            same = urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+            same = origin.partition("://")[2].lower() == headers.get("host", "").lower()
             allowed = same or origin in self.settings.allowed_origins
         if not allowed:
             raise ServiceError("name the page's address with --allow-origin", Code.BAD_ORIGIN)
