@@ -135,7 +135,8 @@ class Connection:
             elif message["type"] == "Finalize":
                 await self._run(session.finalize)
             elif message["type"] == "CloseStream":
-                await self._close(session)
+                await self._finish(session)
+                await self.socket.close(NORMAL)
                 return
 
     async def end(self, error: Exception) -> None:
@@ -170,7 +171,7 @@ class Connection:
         idle = 0.0
         while idle < self.limits.idle_dur and left > idle:
             if self.state.draining:
-                await self._close(session)
+                await self._finish(session)
                 self.state.check_open()
             try:
                 message = await self._receive(TICK_DUR)
@@ -179,7 +180,7 @@ class Connection:
                 continue
             if message is not None:
                 return message
-        await self._close(session)
+        await self._finish(session)
         what = "silent" if left > idle else "connected"
         raise ServiceError(f"the client was {what} for too long", Code.TOO_SLOW)
 
@@ -212,11 +213,9 @@ class Connection:
         for part in session.parts(data):  # so that nobody waits for a large message of another
             await self._run(lambda part=part: session.push(part))  # type: ignore[misc]
 
-    async def _close(self, session: Session) -> None:
+    async def _finish(self, session: Session) -> None:
         await self._run(session.finalize)
         await self._send(Event("session.closed", {"duration": session.duration}))
-        if not self.state.draining:
-            await self.socket.close(NORMAL)
 
     async def _run(self, call: Callable[[], list[Event]]) -> None:
         for event in await self.state.sessions.run(call):

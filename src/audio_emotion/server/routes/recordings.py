@@ -60,6 +60,7 @@ async def _answer(
     what: Callable[[Task], Callable[[Worker], Answer]],
 ) -> Response:
     state = state_of(request)
+    seconds = _seconds(request, state)
     state.check_open()
     state.pool.check_room()  # before the body is read
     limits = state.settings.limits
@@ -80,9 +81,7 @@ async def _answer(
             options.settings() if isinstance(options, TimelineOptions) else TimelineSettings(),
         )
         async with _wanted(request, recording.cancelled):
-            found = await _in_time(
-                state.pool.run(what(task), recording.cancelled), _seconds(request, state)
-            )
+            found = await _in_time(state.pool.run(what(task), recording.cancelled), seconds)
     return as_response(found, task.response_format)
 
 
