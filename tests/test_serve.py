@@ -282,7 +282,9 @@ def test_every_example_of_the_description_can_be_sent(client: httpx.Client) -> N
                 data = {"options": json.dumps(form["example"]["options"])}
                 with SAMPLE.open("rb") as file:
                     response = client.request(method, path, files={"file": file}, data=data)
-                assert response.status_code in map(int, filter(str.isdecimal, described["responses"]))
+                assert response.status_code in map(
+                    int, filter(str.isdecimal, described["responses"])
+                )
                 tried += 1
     assert tried == 4
     assert {problem["code"] for problem in api["x-problems"]} == set(map(str, PROBLEMS))

@@ -221,7 +221,7 @@ def test_an_address_is_no_recording(service: Service, media_type: str, body: byt
 def test_an_address_in_a_field_is_not_followed(service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as trap, service.client() as client:
         trap.settimeout(0.2)
-        url = "http://127.0.0.1:{}/x.wav".format(trap.getsockname()[1])
+        url = f"http://127.0.0.1:{trap.getsockname()[1]}/x.wav"
         for sent in ({"data": {"file": url}}, {"files": {"file": url.encode()}}):
             response = client.post("/v1/audio/emotions", **sent)  # type: ignore[arg-type]
             assert response.status_code in {400, 415, 422}

@@ -124,9 +124,7 @@ def test_the_recording_is_private_and_goes_with_the_job(
     assert not audio.exists()
 
 
-def test_a_job_that_fails_says_why(
-    service: Service, client: httpx.Client, tmp_path: Path
-) -> None:
+def test_a_job_that_fails_says_why(service: Service, client: httpx.Client, tmp_path: Path) -> None:
     path = tmp_path / "text.wav"
     path.write_text("no audio")
     id_ = create(client, path)

@@ -6,7 +6,6 @@ import time
 from types import FrameType
 from typing import Any
 
-import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -39,7 +38,7 @@ class PatientProtocol(H11Protocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+    def handle_websocket_upgrade(self, event: Any) -> None:
         """Leave the connection to the WebSocket, which has limits of its own."""
         self._stop_waiting()
         super().handle_websocket_upgrade(event)
