@@ -11,7 +11,7 @@ import pytest
 
 from audio_emotion import Classifier, Client, read_audio, timeline
 from audio_emotion import client as client_module
-from audio_emotion.errors import AudioError, ConfigError, ServiceError
+from audio_emotion.errors import AudioError, ConfigError, OutputError, ServiceError
 from audio_emotion.server.settings import Limits
 from audio_emotion.timeline import TimelineSettings
 from conftest import SAMPLES
@@ -103,7 +103,7 @@ def test_the_client_waits_for_a_busy_service(monkeypatch: pytest.MonkeyPatch) ->
     waits = scripted(monkeypatch, *answers, httpx.Response(200, text=body))
     with (
         Client("http://x") as client,
-        pytest.raises(audio_emotion.AudioEmotionError, match="no audio-emotion-timeline"),
+        pytest.raises(OutputError, match="no audio-emotion-timeline"),
     ):
         client.timeline(b"x")
     assert len(waits) == 3
