@@ -18,7 +18,6 @@ import pytest
 import soundfile
 
 from audio_emotion import read_audio
-from audio_emotion.audio import AudioStream
 from audio_emotion.errors import AudioError, ServiceError
 from audio_emotion.server.settings import Limits
 from audio_emotion.server.work.decoder import CancelledWork, Decoder, Recording
@@ -168,19 +167,13 @@ def test_a_decoder_that_hangs_is_killed(decoder: Decoder) -> None:
 
 def test_a_decoder_that_crashes_is_replaced(decoder: Decoder) -> None:
     recording = Recording(SAMPLE, **MUCH)
-    with decoder.open(recording) as stream:
+    with decoder.open(recording):
         os.kill(process_of(decoder), signal.SIGSEGV)
         decoder._process.wait()  # type: ignore[union-attr]
         with pytest.raises(ServiceError) as raised:
-            exhaust(decoder, stream, recording)
+            decoder._receive(recording)  # all of it had arrived before the crash
     assert raised.value.code == "decode_limit"
     assert len(decoded(decoder, SAMPLE))
-
-
-def exhaust(decoder: Decoder, stream: AudioStream, recording: Recording) -> None:
-    """Read all that came before a crash, and then more."""
-    list(stream.blocks)
-    decoder._json(recording)
 
 
 def test_a_decoder_stops_when_nobody_wants_the_answer(decoder: Decoder) -> None:

@@ -1,7 +1,7 @@
 """The one recording of a request, in a private file whose name says nothing."""
 
+import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from ...notices import Code
 
 FORM = "multipart/form-data"
 SOUND = ("audio/", "video/", "application/octet-stream", "application/ogg")
+PRIVATE = 0o600  # mode of the file
 OPTIONS_BYTES = 64 << 10  # of a part of a form that is no file
 
 
@@ -40,14 +41,14 @@ async def received(request: Request, folder: Path, fields: int) -> AsyncIterator
     Raises:
         ServiceError: there is no recording, or more than one, or the content type holds none.
     """
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        path = Path(file.name)
-        try:
-            options = await _receive(request, file.file, fields)
-            file.close()
-            yield Upload(path, options)
-        finally:
-            path.unlink(missing_ok=True)
+    path = folder / secrets.token_hex(16)
+    try:
+        with path.open("xb") as file:
+            path.chmod(PRIVATE)
+            options = await _receive(request, file, fields)
+        yield Upload(path, options)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 async def _receive(request: Request, file: IO[bytes], fields: int) -> str | None:

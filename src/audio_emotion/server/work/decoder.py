@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import socket
 import struct
 import subprocess
@@ -25,6 +26,7 @@ from ..settings import Limits
 
 START_DUR = 60.0  # s in which a process must be there, on a busy machine
 POLL_DUR = 0.2  # s after which a reader looks whether anybody still wants the answer
+BUFFER = 1 << 20  # bytes that may be on their way
 MOST_BYTES = 1 << 30  # of one message
 ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "HOME")  # no secrets among them
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
@@ -75,10 +77,10 @@ class Decoder:
             CancelledWork: nobody wants it any more.
         """
         with self._asking(recording, encode=False):
-            head = self._json(recording)
+            facts, samples = self._receive(recording)
             notices: list[Notice] = []
-            blocks = self._blocks(recording, notices)
-            yield AudioStream(blocks, head["sampling_rate"], 1, head["stated_dur"], notices)
+            blocks = self._blocks(recording, facts, samples, notices)
+            yield AudioStream(blocks, facts["sampling_rate"], 1, facts["stated_dur"], notices)
 
     def encode(self, recording: Recording) -> tuple[Signal, bytes]:
         """Return the peaks and the Opus of a recording, as `formats.timeline_html.encode` does.
@@ -87,9 +89,8 @@ class Decoder:
             As `open`.
         """
         with self._asking(recording, encode=True):
-            self._json(recording)
-            peaks, opus = self._receive(recording), self._receive(recording)
-            self._idle = True
+            facts, content = self._receive(recording)
+        peaks, opus = content[: facts["peaks"]], content[facts["peaks"] :]
         return np.frombuffer(peaks, np.float32), opus
 
     def start(self) -> None:
@@ -102,6 +103,7 @@ class Decoder:
             return
         self.close()
         ours, theirs = Pipe()
+        _widen(theirs)
         with theirs:
             self._process = subprocess.Popen(
                 [
@@ -116,11 +118,13 @@ class Decoder:
                 start_new_session=True,  # so that Ctrl-C is for the service
             )
         self._connection = ours
+        self._poll = select.poll()  # the connection's own way to wait costs more than the message
+        self._poll.register(ours, select.POLLIN)
         _time_out(ours, self.limits.stall_dur)
         if not ours.poll(START_DUR):
             self.close()
             raise ServiceError("the decoder does not start", Code.FAILED)
-        self.network = json.loads(self._message())["network"]
+        self.network = self._message()[0]["network"]
 
     def close(self) -> None:
         """Kill the process."""
@@ -151,46 +155,56 @@ class Decoder:
             if not self._idle:  # it was left in the middle of an answer
                 self.close()
 
-    def _blocks(self, recording: Recording, notices: list[Notice]) -> Iterator[Signal]:
-        while block := self._receive(recording):
-            yield np.frombuffer(block, np.float32)[:, None]
-        for notice in self._json(recording)["notices"]:
-            notices.append(Notice(Code(notice["code"]), notice["message"]))
-        self._idle = True
+    def _blocks(
+        self, recording: Recording, facts: dict[str, Any], samples: bytes, notices: list[Notice]
+    ) -> Iterator[Signal]:
+        while True:
+            if samples:
+                yield np.frombuffer(samples, np.float32)[:, None]
+            if facts.get("last"):
+                break
+            facts, samples = self._receive(recording)
+        notices += [Notice(Code(n["code"]), n["message"]) for n in facts["notices"]]
 
-    def _json(self, recording: Recording) -> Any:
-        """Return a message in JSON; raise it if it is an error."""
-        text = self._receive(recording) or self._receive(recording)  # an error after no block
-        found = json.loads(text)
-        if "message" in found:
-            self._idle = True
-            if found["code"] == Code.BAD_AUDIO:
-                raise AudioError(found["message"])
-            raise ServiceError(found["message"], Code(found["code"]))
-        return found
-
-    def _receive(self, recording: Recording) -> bytes:
+    def _receive(self, recording: Recording) -> tuple[dict[str, Any], bytes]:
+        """Return the next message; raise it if it is an error."""
         began = time.monotonic()
-        assert self._connection
         try:
-            while not recording.cancelled.is_set():
-                if self._connection.poll(POLL_DUR):
-                    return self._message()
-                if time.monotonic() - began > self.limits.stall_dur:
-                    raise ServiceError("decoding takes too much time", Code.DECODE_LIMIT)
-            raise CancelledWork
+            self._wait(recording, began + self.limits.stall_dur)
+            facts, content = self._message()
         finally:
             self.seconds += time.monotonic() - began
+        self._idle = facts.get("last", False)
+        if "code" not in facts:
+            return facts, content
+        if facts["code"] == Code.BAD_AUDIO:
+            raise AudioError(facts["message"])
+        raise ServiceError(facts["message"], Code(facts["code"]))
 
-    def _message(self) -> bytes:
+    def _wait(self, recording: Recording, until: float) -> None:
+        while not recording.cancelled.is_set():
+            if self._poll.poll(1000 * POLL_DUR):
+                return
+            if time.monotonic() > until:
+                raise ServiceError("decoding takes too much time", Code.DECODE_LIMIT)
+        raise CancelledWork
+
+    def _message(self) -> tuple[dict[str, Any], bytes]:
         assert self._connection
         try:
-            return self._connection.recv_bytes(MOST_BYTES)
+            facts, _, content = self._connection.recv_bytes(MOST_BYTES).partition(b"\n")
         except (EOFError, OSError) as error:
             raise ServiceError(
                 "the decoder broke off: the recording takes too much memory or time, or is damaged",
                 Code.DECODE_LIMIT,
             ) from error
+        return json.loads(facts), content
+
+
+def _widen(connection: Connection) -> None:
+    """Let a block be sent in one go, if the system allows that."""
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
 
 
 def _time_out(connection: Connection, seconds: float) -> None:

@@ -61,7 +61,7 @@ class Pool:
         self._depth = 0
         self._mean_dur = 0.1  # s of a task
         self._threads = ThreadPoolExecutor(size, "worker")
-        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()  # the latest has warm caches
         self._workers: list[Worker] = []
 
     @property

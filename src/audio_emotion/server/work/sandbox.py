@@ -4,13 +4,15 @@
 
 Decoders are native code that parses whatever it is given.  So they run in a process of their own
 with little memory, no files to write, no network where the system allows that, and no secrets in
-the environment; who asked can kill it.  What it sends is never unpickled: JSON, and bytes of
-float32.
+the environment; who asked can kill it.  What it sends is never unpickled: each message is a line of
+JSON and bytes.
 
-    asked      {"path", "track", "max_dur", "max_samples", "cpu_dur", "encode"}
-    to decode  {"sampling_rate", "stated_dur"}, blocks of float32, an empty block, {"notices"}
-    to encode  {}, peaks as float32, the recording as Opus in Ogg
-    either     {"code", "message"} in place of any JSON, where the recording cannot be used
+    asked       path, track, max_dur, max_samples, cpu_dur, encode
+    to decode   sampling_rate, stated_dur, at last notices   samples as float32
+    to encode   peaks: bytes of them                         peaks as float32, Opus in Ogg
+    an error    code, message                                none
+
+`last` is true in the last message of an answer, so a short recording takes one message.
 """
 
 import ctypes
@@ -31,6 +33,7 @@ from ...errors import AudioEmotionError, AudioError, ServiceError
 from ...notices import Code
 
 NEW_NETWORK, NEW_USER = 0x4000_0000, 0x1000_0000  # flags of Linux' unshare(2)
+PIECE = 1 << 18  # samples in a message, at least, but for the last
 PLAIN = {"WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64", "NIST"}
 NAME = "the recording"  # in messages; that of the client's file is not known here
 
@@ -64,34 +67,35 @@ def _answer(connection: Connection, request: dict[str, Any]) -> None:
 
 def _decode(connection: Connection, file: BinaryIO, request: dict[str, Any]) -> None:
     with open_audio(file, track=request["track"]) as stream:
-        rate = stream.sampling_rate
-        _send(connection, {"sampling_rate": rate, "stated_dur": stream.stated_dur})
-        most, left = request["max_dur"] * rate, request["max_samples"]
-        count = 0
+        facts = {"sampling_rate": stream.sampling_rate, "stated_dur": stream.stated_dur}
+        kept: list[bytes] = []
+        count = sent = 0
         for block in map(Mixer(stream.notices), stream.blocks):
             count += len(block)
-            if count > min(most, left):
-                _refuse_length(request["max_dur"], rate, count > most)
-            if len(block):
-                connection.send_bytes(block.tobytes())
-        connection.send_bytes(b"")
-        _send(connection, {"notices": [notice.as_dict() for notice in stream.notices]})
+            _check_length(count, stream.sampling_rate, request)
+            kept.append(block.tobytes())
+            if count - sent >= PIECE:
+                _send(connection, facts, *kept)
+                kept, sent = [], count
+        notices = [notice.as_dict() for notice in stream.notices]
+        _send(connection, {**facts, "notices": notices, "last": True}, *kept)
 
 
 def _encode(connection: Connection, file: BinaryIO, request: dict[str, Any]) -> None:
     from ...formats.timeline_html import encode
 
     peaks, opus = encode(file)
-    _send(connection, {})
-    connection.send_bytes(peaks.tobytes())
-    connection.send_bytes(opus)
+    _send(connection, {"peaks": peaks.nbytes, "last": True}, peaks.tobytes(), opus)
 
 
-def _refuse_length(most_dur: float, rate: int, by_duration: bool) -> None:
-    if by_duration:
+def _check_length(count: int, rate: int, request: dict[str, Any]) -> None:
+    most_dur = request["max_dur"]
+    if count > most_dur * rate:
         message = f"the recording is longer than {most_dur:g} s"
-    else:
+    elif count > request["max_samples"]:
         message = f"the recording holds too many samples, at {rate} Hz; resample it to 48000 Hz"
+    else:
+        return
     raise ServiceError(f"{message}; send a long recording to /v1/jobs", Code.TOO_LONG)
 
 
@@ -115,12 +119,11 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _fail(connection: Connection, code: Code, message: str) -> None:
-    connection.send_bytes(b"")  # the end of the blocks, if there were any
-    _send(connection, {"code": code.value, "message": message})
+    _send(connection, {"code": code.value, "message": message, "last": True})
 
 
-def _send(connection: Connection, value: dict[str, Any]) -> None:
-    connection.send_bytes(json.dumps(value).encode())
+def _send(connection: Connection, facts: dict[str, Any], *parts: bytes) -> None:
+    connection.send_bytes(b"".join([json.dumps(facts).encode(), b"\n", *parts]))
 
 
 def _limit(memory: int) -> None:
