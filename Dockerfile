@@ -1,4 +1,4 @@
-# The service, without a shell to log in to and without the right to write anything but /state.
+# The service, as a user of its own that can write nothing but /state and /tmp.
 #
 #     docker build -t audio-emotion .
 #     docker run --read-only --tmpfs /tmp --volume state:/state --publish 8000:8000 \

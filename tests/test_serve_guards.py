@@ -13,19 +13,21 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from audio_emotion.errors import ConfigError
-from audio_emotion.server.guards.allow import Tokens
+from audio_emotion.errors import ConfigError, ServiceError
+from audio_emotion.server.app import create_app
+from audio_emotion.server.guards.allow import Allow, Tokens
 from audio_emotion.server.settings import Limits, ServerSettings
 from conftest import SAMPLES
 from serving import PATIENCE, TOKEN, Service, serving
 
 SAMPLE = SAMPLES / "fast_high.flac"
 SMALL = Limits(
-    body=100_000, job_body=200_000, small_body=1_000, chunk_dur=0.5, body_dur=2.0, job_body_dur=2.0,
-    header_dur=0.5, keep_alive_dur=0.5, fields=2, failures=3,
+    body=100_000, job_body=200_000, small_body=1_000, fields=2, failures=3, chunk_dur=0.5,
+    body_dur=2.0, job_body_dur=60.0, header_dur=0.5, keep_alive_dur=60.0,
 )  # fmt: skip
 REALTIME = "/v1/audio/emotions/realtime"
 
@@ -138,13 +140,13 @@ def test_long_headers_are_refused(service: Service) -> None:
 
 
 def test_a_body_that_stops_is_refused(service: Service) -> None:
-    status, answer = raw(service, head(service, "/v1/audio/emotions", "Content-Length: 1000"), b"x")
+    status, answer = raw(service, head(service, "/v1/jobs", "Content-Length: 1000"), b"x")
     assert (status, code(answer)) == (408, "too_slow")
 
 
 def test_a_body_that_dribbles_is_refused(service: Service) -> None:
-    begin = head(service, "/v1/audio/emotions", "Content-Length: 1000")
-    status, answer = raw(service, begin, *[b"x"] * 12, pause=0.25)  # each in time
+    begin = head(service, "/v1/audio/emotions", "Content-Length: 12")
+    status, answer = raw(service, begin, *[b"x"] * 12, pause=0.25)  # each in time, and all there
     assert (status, code(answer)) == (408, "too_slow")
 
 
@@ -163,7 +165,20 @@ def test_a_second_request_has_to_come_in_time_too(service: Service) -> None:
     with socket.create_connection((service.host, service.port), timeout=PATIENCE) as connection:
         connection.sendall(request)
         assert received(connection).startswith(b"HTTP/1.1 200")
+        time.sleep(0.7)  # longer than a request may take, for there is none
+        connection.sendall(request)
+        assert received(connection).startswith(b"HTTP/1.1 200")
         connection.sendall(b"GET /heal")
+        assert connection.recv(65_536) == b""
+
+
+def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, Limits(keep_alive_dur=0.3)) as running,
+        socket.create_connection((running.host, running.port), timeout=PATIENCE) as connection,
+    ):
+        connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {running.host}\r\n\r\n".encode())
+        assert received(connection).startswith(b"HTTP/1.1 200")
         assert connection.recv(65_536) == b""
 
 
@@ -311,6 +326,12 @@ def test_the_names_of_this_machine_are_answered(service: Service, host: str) -> 
 def test_two_host_names_are_refused(service: Service) -> None:
     request = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
     assert raw(service, request)[0] == 400
+    settings = ServerSettings()
+    guard = Allow(None, settings, Tokens(settings))  # type: ignore[arg-type]
+    for names in ([b"localhost", b"evil.example"], []):  # what other servers let pass
+        headers = Headers(raw=[(b"host", name) for name in names])
+        with pytest.raises(ServiceError):
+            guard._check({"type": "http", "method": "GET", "path": "/"}, headers)
 
 
 def test_another_host_name_is_refused_by_the_websocket(service: Service) -> None:
@@ -397,8 +418,6 @@ def test_without_a_token_nothing_opens(guarded: Service, path: str) -> None:
 
 
 def test_who_guesses_has_to_wait() -> None:
-    from audio_emotion.errors import ServiceError
-
     tokens = Tokens(ServerSettings(tokens=(TOKEN,), limits=SMALL))
 
     def guess(token: str | None, address: str = "192.0.2.1") -> str:
@@ -443,6 +462,18 @@ def test_other_machines_need_a_token(host: str) -> None:
 def test_settings_that_protect_nobody_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         ServerSettings(**options)
+
+
+def test_a_user_without_a_home_names_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def homeless(_: str) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("platformdirs.user_state_path", homeless)
+    assert ServerSettings(folder=tmp_path).folder == tmp_path
+    with pytest.raises(ConfigError, match="--folder"):
+        ServerSettings()
 
 
 def test_tokens_are_not_shown() -> None:
@@ -501,8 +532,15 @@ def test_tls(tmp_path: Path) -> None:
             httpx.get(f"http://localhost:{running.port}/healthz")
 
 
-def test_the_framework_s_telemetry_is_off() -> None:
-    from audio_emotion.server.app import create_app
-
+def test_the_framework_s_telemetry_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
     app = create_app(ServerSettings())
+    assert not any(app._telemetry.values())
     assert not app._native_telemetry.enabled()
+
+
+def test_the_description_says_how_to_show_a_token() -> None:
+    assert "security" not in create_app(ServerSettings()).openapi()
+    found = create_app(ServerSettings(tokens=(TOKEN,))).openapi()
+    assert found["security"] == [{"bearer": []}, {"key": []}]
+    assert set(found["components"]["securitySchemes"]) == {"bearer", "key"}

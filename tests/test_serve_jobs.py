@@ -124,6 +124,21 @@ def test_the_recording_is_private_and_goes_with_the_job(
     assert not audio.exists()
 
 
+def test_a_recording_arrives_on_the_disk_where_it_stays(
+    service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[Path] = []
+    plain = service.state.jobs.add
+
+    def add(audio: Path, *rest: Any) -> str:
+        folders.append(audio.parent)
+        return plain(audio, *rest)
+
+    monkeypatch.setattr(service.state.jobs, "add", add)
+    create(client)
+    assert folders == [service.state.settings.folder / "jobs"]  # no file moves between disks
+
+
 def test_a_job_that_fails_says_why(service: Service, client: httpx.Client, tmp_path: Path) -> None:
     path = tmp_path / "text.wav"
     path.write_text("no audio")

@@ -1,9 +1,8 @@
 """`audio-emotion serve`: the same answers by HTTP."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -64,22 +63,22 @@ def serve(
             f"serving needs {error.name}; install it with pip install "
             "'audio-emotion-classifier[serve]'"
         ) from error
-    settings = ServerSettings(
-        model=model,
-        host=host,
-        port=port,
-        tokens=_tokens(token_file),
-        no_auth=no_auth,
-        allowed_hosts=tuple(allowed_host),
-        allowed_origins=tuple(allow_origin),
-        ssl_certfile=ssl_certfile,
-        ssl_keyfile=ssl_keyfile,
-        waiting=waiting,
-        json_log=json_log,
-    )
-    settings = replace(
-        settings, workers=workers or settings.workers, folder=folder or settings.folder
-    )
+    named: dict[str, Any] = {
+        "model": model,
+        "host": host,
+        "port": port,
+        "tokens": _tokens(token_file),
+        "no_auth": no_auth,
+        "allowed_hosts": tuple(allowed_host),
+        "allowed_origins": tuple(allow_origin),
+        "ssl_certfile": ssl_certfile,
+        "ssl_keyfile": ssl_keyfile,
+        "workers": workers,
+        "waiting": waiting,
+        "folder": folder,
+        "json_log": json_log,
+    }
+    settings = ServerSettings(**{key: value for key, value in named.items() if value is not None})
     if no_auth and not settings.tokens:
         say("no token is asked for: everybody who reaches this address can use it")
     scheme = "https" if ssl_certfile else "http"

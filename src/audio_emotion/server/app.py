@@ -34,6 +34,10 @@ DESCRIPTION = (
 SILENT_TELEMETRY: Any = {  # of the framework, which sends nothing unless asked; nor is it asked
     **dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 }
+TOKENS = {  # how a client shows its token, in the words of OpenAPI
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 CLIENT_LEFT = 499  # what nginx logs when nobody waits for the answer any more
 
 
@@ -61,7 +65,7 @@ def create_app(settings: ServerSettings | None = None) -> FastAPI:
     for module in (recordings, jobs, realtime, service):
         app.include_router(module.router)
     service.add_page(app)
-    _describe_problems(app)
+    _describe(app, bool(settings.tokens))
     _answer_errors(app)
     _guard(app, state)
     return app
@@ -85,12 +89,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             state.sessions.close()
 
 
-def _describe_problems(app: FastAPI) -> None:
+def _describe(app: FastAPI, tokens: bool) -> None:
+    """Add what the framework does not know to the description: errors and tokens."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         found = plain()
         found["x-problems"] = service.described_problems()
+        if tokens:
+            found.setdefault("components", {})["securitySchemes"] = TOKENS
+            found["security"] = [{name: []} for name in TOKENS]
         return found
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -13,8 +13,6 @@ from .app import create_app
 from .settings import ServerSettings
 from .state import State
 
-MAX_HEADERS = 16 << 10  # bytes
-
 
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 that waits for the headers of a request, but not for ever."""
@@ -28,10 +26,12 @@ class PatientProtocol(H11Protocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; if they are the first of a request, begin to wait for the rest of it."""
+        """Take bytes; from the first of a request on, wait until its headers are complete."""
         if self._waiting is None and self._idle:
             self._wait()
         super().data_received(data)
+        if not self._idle:
+            self._stop_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -98,7 +98,6 @@ def server(settings: ServerSettings) -> Server:
         "ws": "websockets-sansio",
         "ws_max_size": limits.message,
         "ws_per_message_deflate": False,  # small messages can unpack to large ones
-        "h11_max_incomplete_event_size": MAX_HEADERS,
         "limit_concurrency": limits.connections,
         "timeout_keep_alive": limits.keep_alive_dur,
         "timeout_graceful_shutdown": 5,

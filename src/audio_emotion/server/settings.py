@@ -73,7 +73,7 @@ class ServerSettings:
     ssl_keyfile: Path | None = None
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)  # recordings at once
     waiting: int = 16  # recordings that wait for a worker
-    folder: Path = field(default_factory=lambda: platformdirs.user_state_path("audio-emotion"))
+    folder: Path = field(default_factory=lambda: default_folder())  # of jobs
     json_log: bool = False
     limits: Limits = Limits()
 
@@ -97,6 +97,18 @@ class ServerSettings:
     def hosts(self) -> frozenset[str]:
         """Names, in lower case and without a port, that a client may call the service by."""
         return frozenset(name.lower() for name in (*LOCAL_NAMES, self.host, *self.allowed_hosts))
+
+
+def default_folder() -> Path:
+    """Return where the jobs of this user are kept.
+
+    Raises:
+        ConfigError: the user has no home.
+    """
+    try:
+        return platformdirs.user_state_path("audio-emotion")
+    except RuntimeError as error:
+        raise ConfigError("this user has no home; name a folder with --folder") from error
 
 
 def is_loopback(host: str) -> bool:

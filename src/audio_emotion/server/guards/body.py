@@ -69,6 +69,7 @@ class _Body:
         self._until = time.monotonic() + seconds
         self._received = 0
         self._refused = False
+        self._asks_first = "expect" in headers  # so nothing comes before it is wanted
 
     def too_large(self) -> ServiceError:
         self._refused = True
@@ -97,7 +98,8 @@ class _Body:
 
     async def finish(self) -> None:
         """Read what is left of a body that nobody wanted, if it is little and comes at once."""
-        if self.complete or self._refused or self.stated > self._received + LEFTOVER:
+        much = self.stated > self._received + LEFTOVER
+        if self.complete or self._refused or self._asks_first or much:
             return
         left = self._received + LEFTOVER
         with suppress(TimeoutError):

@@ -30,6 +30,7 @@ class Jobs:
     """The jobs of a service; they have a worker of their own, so that short requests do not wait.
 
     Attributes:
+        folder: of the table and the recordings.
         progress: seconds done, and of how many if that is known, of the job that runs, by id.
     """
 
@@ -37,7 +38,7 @@ class Jobs:
         self.progress: dict[str, tuple[float, float | None]] = {}
         self._state = state
         self._limits: Limits = state.settings.limits
-        self._folder: Path = state.settings.folder / "jobs"
+        self.folder: Path = state.settings.folder / "jobs"
         self._pool = Pool(
             state.settings.model, 1, self._limits.jobs, self._limits, state.metrics, "jobs"
         )
@@ -52,11 +53,11 @@ class Jobs:
             ConfigError: another service uses the same folder.
             OutputError: the folder cannot be made or written.
         """
-        with translated(OutputError, self._folder):
-            self._folder.mkdir(PRIVATE, parents=True, exist_ok=True)
-            self._folder.chmod(PRIVATE)
-            self._lock = _locked(self._folder / "lock")
-            self.store = Store(self._folder / "jobs.sqlite")
+        with translated(OutputError, self.folder):
+            self.folder.mkdir(PRIVATE, parents=True, exist_ok=True)
+            self.folder.chmod(PRIVATE)
+            self._lock = _locked(self.folder / "lock")
+            self.store = Store(self.folder / "jobs.sqlite")
         self._remove_strangers()
         await run_in_threadpool(self._pool.start)
         self._spawn(self._work())
@@ -119,7 +120,7 @@ class Jobs:
         self._audio(id_).unlink(missing_ok=True)
 
     def _audio(self, id_: str) -> Path:
-        return self._folder / f"{id_}.audio"
+        return self.folder / f"{id_}.audio"
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._background.append(asyncio.create_task(work))
@@ -127,7 +128,7 @@ class Jobs:
     def _remove_strangers(self) -> None:
         """Remove recordings that no open job needs: the service was killed at a bad moment."""
         needed = {self._audio(job.id) for job in self.store.open_jobs()}
-        for path in self._folder.glob("*.audio"):
+        for path in self.folder.glob("*.audio"):
             if path not in needed:
                 path.unlink()
 

@@ -30,7 +30,8 @@ async def create(request: Request, options: Annotated[TimelineOptions, Query()])
     state = state_of(request)
     state.check_open()
     state.jobs.check_room()
-    async with received(request, state.uploads, state.settings.limits.fields) as upload:
+    folder = state.jobs.folder  # which may be on another disk than uploads
+    async with received(request, folder, state.settings.limits.fields) as upload:
         options = merged(options, upload.options)
         options.settings()
         options.response_format = choose_format(options.response_format, request, TIMELINES)

@@ -41,7 +41,7 @@ async def received(request: Request, folder: Path, fields: int) -> AsyncIterator
     Raises:
         ServiceError: there is no recording, or more than one, or the content type holds none.
     """
-    path = folder / secrets.token_hex(16)
+    path = folder / f"{secrets.token_hex(16)}.audio"
     try:
         with path.open("xb") as file:
             path.chmod(PRIVATE)
