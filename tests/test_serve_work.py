@@ -159,10 +159,18 @@ def test_a_decoder_that_hangs_is_killed(decoder: Decoder) -> None:
     before = process_of(decoder)
     os.kill(before, signal.SIGSTOP)
     with pytest.raises(ServiceError, match="time") as raised:
-        decoded(decoder, SAMPLE)
+        decoded(decoder, SAMPLE, cpu_dur=1.0)
     assert raised.value.code == "decode_limit"
     assert len(decoded(decoder, SAMPLE))
     assert process_of(decoder) != before
+
+
+def test_encoding_may_take_longer_than_a_block(tmp_path: Path) -> None:
+    patient = Decoder(Limits(stall_dur=0.0))
+    peaks, opus = patient.encode(Recording(SAMPLES / "slow_low.flac", **MUCH))
+    patient.close()
+    assert len(peaks)
+    assert opus.startswith(b"OggS")
 
 
 def test_a_decoder_that_crashes_is_replaced(decoder: Decoder) -> None:
@@ -171,7 +179,7 @@ def test_a_decoder_that_crashes_is_replaced(decoder: Decoder) -> None:
         os.kill(process_of(decoder), signal.SIGSEGV)
         decoder._process.wait()  # type: ignore[union-attr]
         with pytest.raises(ServiceError) as raised:
-            decoder._receive(recording)  # all of it had arrived before the crash
+            decoder._receive(recording, 1.0)  # all of it had arrived before the crash
     assert raised.value.code == "decode_limit"
     assert len(decoded(decoder, SAMPLE))
 

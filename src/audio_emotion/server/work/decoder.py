@@ -77,7 +77,7 @@ class Decoder:
             CancelledWork: nobody wants it any more.
         """
         with self._asking(recording, encode=False):
-            facts, samples = self._receive(recording)
+            facts, samples = self._first(recording)
             notices: list[Notice] = []
             blocks = self._blocks(recording, facts, samples, notices)
             yield AudioStream(blocks, facts["sampling_rate"], 1, facts["stated_dur"], notices)
@@ -89,7 +89,7 @@ class Decoder:
             As `open`.
         """
         with self._asking(recording, encode=True):
-            facts, content = self._receive(recording)
+            facts, content = self._first(recording)
         peaks, opus = content[: facts["peaks"]], content[facts["peaks"] :]
         return np.frombuffer(peaks, np.float32), opus
 
@@ -103,20 +103,8 @@ class Decoder:
             return
         self.close()
         ours, theirs = Pipe()
-        _widen(theirs)
         with theirs:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-P", "-m", f"{__package__}.sandbox"),
-                    *(str(theirs.fileno()), str(self.limits.decode_memory)),
-                ],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={k: os.environ[k] for k in ENVIRONMENT if k in os.environ} | ONE_THREAD,
-                start_new_session=True,  # so that Ctrl-C is for the service
-            )
+            self._process = _spawned(theirs, self.limits.decode_memory)
         self._connection = ours
         self._poll = select.poll()  # the connection's own way to wait costs more than the message
         self._poll.register(ours, select.POLLIN)
@@ -163,14 +151,18 @@ class Decoder:
                 yield np.frombuffer(samples, np.float32)[:, None]
             if facts.get("last"):
                 break
-            facts, samples = self._receive(recording)
+            facts, samples = self._receive(recording, self.limits.stall_dur)
         notices += [Notice(Code(n["code"]), n["message"]) for n in facts["notices"]]
 
-    def _receive(self, recording: Recording) -> tuple[dict[str, Any], bytes]:
+    def _first(self, recording: Recording) -> tuple[dict[str, Any], bytes]:
+        """Return the first message, before which tracks may have been compared, or all encoded."""
+        return self._receive(recording, max(self.limits.stall_dur, recording.cpu_dur))
+
+    def _receive(self, recording: Recording, patience: float) -> tuple[dict[str, Any], bytes]:
         """Return the next message; raise it if it is an error."""
         began = time.monotonic()
         try:
-            self._wait(recording, began + self.limits.stall_dur)
+            self._wait(recording, began + patience)
             facts, content = self._message()
         finally:
             self.seconds += time.monotonic() - began
@@ -199,6 +191,21 @@ class Decoder:
                 Code.DECODE_LIMIT,
             ) from error
         return json.loads(facts), content
+
+
+def _spawned(connection: Connection, memory: int) -> subprocess.Popen[bytes]:
+    """Start a sandbox at the other end of a connection."""
+    _widen(connection)
+    number = connection.fileno()
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", f"{__package__}.sandbox", str(number), str(memory)],
+        pass_fds=[number],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={k: os.environ[k] for k in ENVIRONMENT if k in os.environ} | ONE_THREAD,
+        start_new_session=True,  # so that Ctrl-C is for the service
+    )
 
 
 def _widen(connection: Connection) -> None:
