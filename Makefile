@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test bench samples clean
+.PHONY: help demo serve test bench samples clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -15,6 +15,9 @@ demo: $(VENV)/base ## Classify the recordings in samples/ with the shipped model
 	@$(BIN)/audio-emotion predict samples
 	@echo
 	@echo "Your own recording:  $(BIN)/audio-emotion predict FILE"
+
+serve: $(VENV)/serve ## Answer by HTTP at http://127.0.0.1:8000/
+	$(BIN)/audio-emotion serve
 
 test: $(VENV)/dev ## Run linter, types, doctests and tests
 	$(BIN)/ruff check .
@@ -36,6 +39,10 @@ $(VENV)/bin/python:
 
 $(VENV)/base: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) -e .
+	@touch $@
+
+$(VENV)/serve: $(VENV)/base
+	$(PIP) -e '.[serve]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/base

@@ -11,6 +11,7 @@ import audio_emotion
 
 ROOT = Path(audio_emotion.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
+SERVER_ONLY = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}
 TRAINING_ONLY = {"captum", "lightning", "onnx", "optuna", "safetensors", "torch", "torchmetrics"}
 LAYERS = {  # parts that each part may import, beside the base
     "inference": {"datasets"},  # its provenance only, see below
@@ -19,7 +20,18 @@ LAYERS = {  # parts that each part may import, beside the base
     "evaluation": {"inference", "datasets"},
     "formats": {"evaluation", "inference", "timeline"},
     "training": {"evaluation", "inference", "datasets", "config"},
-    "cli": {"training", "formats", "timeline", "evaluation", "inference", "datasets", "config"},
+    "server": {"formats", "timeline", "inference"},
+    "client": {"formats", "timeline", "inference"},
+    "cli": {
+        "server",
+        "training",
+        "formats",
+        "timeline",
+        "evaluation",
+        "inference",
+        "datasets",
+        "config",
+    },
     "config": set(),
 }
 BASE = {"audio", "errors", "files", "labels", "notices", "version"}
@@ -49,6 +61,8 @@ def test_dependencies_point_one_way(path: Path) -> None:
     names, part = imported(path), part_of(path)
     if part != "training":
         assert not {name.split(".")[0] for name in names} & TRAINING_ONLY
+    if part != "server":
+        assert not {name.split(".")[0] for name in names} & SERVER_ONLY
     if part in {"__init__", "__main__"}:
         return
     parts = {name.split(".")[1] for name in names if name.startswith("audio_emotion.")}
@@ -66,7 +80,7 @@ def test_importing_and_predicting_need_no_torch(wav: Path) -> None:
         "import sys, audio_emotion\n"
         f"audio_emotion.Classifier().file({str(wav)!r})\n"
         "import audio_emotion.cli.app\n"
-        f"heavy = {sorted(TRAINING_ONLY | {'matplotlib'})}\n"
+        f"heavy = {sorted(TRAINING_ONLY | SERVER_ONLY | {'httpx', 'matplotlib'})}\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     result = subprocess.run(

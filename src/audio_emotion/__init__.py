@@ -4,16 +4,19 @@
     timeline, Timeline       emotions over the time of a long recording
     TimelineStream           the same for samples that are still arriving
     explain, Explanation     which seconds and frequencies support a prediction
+    Client                   the same answers from a service
     read_audio, resample     recordings as mono float32 signals
     Emotion, EMOTIONS        the labels and their order
     AudioEmotionError        the base class of every error raised on purpose
 
 Inside, `inference` runs the model file, `timeline` handles long recordings, `formats` writes
 outputs, `datasets` finds and splits labelled recordings, `evaluation` measures a model, `training`
-trains one (the only part that needs PyTorch), and `cli` is the command `audio-emotion`.
+trains one (the only part that needs PyTorch), `server` is the service, and `cli` is the command
+`audio-emotion`.
 """
 
 import os
+from typing import TYPE_CHECKING, Any
 
 # ONNX Runtime otherwise keeps a device id on disk and reports to a host, from its import on.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -28,10 +31,14 @@ from .timeline.recording import Timeline, timeline
 from .timeline.stream import TimelineStream
 from .version import __version__
 
+if TYPE_CHECKING:
+    from .client import Client
+
 __all__ = [
     "EMOTIONS",
     "AudioEmotionError",
     "Classifier",
+    "Client",
     "Emotion",
     "Explanation",
     "Prediction",
@@ -43,3 +50,11 @@ __all__ = [
     "resample",
     "timeline",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Client":  # few programs need one, and it imports formats
+        from .client import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,50 +7,96 @@
     ├── DownloadError         a download failed or does not match its published checksum
     ├── ModelError            a model file is missing, damaged or of another format
     ├── OutputError           an output exists already or cannot be written
+    ├── ServiceError          a service refuses or cannot do what it was asked
     ├── StoppedError          Ctrl-C was pressed; finished work is kept
     └── TrainingError         a run cannot be started, resumed or exported
 
-Each message names the file or value and says what to do.  Errors of other libraries are chained.
+Each message names the file or value and says what to do; `code` is for programs.  Errors of other
+libraries are chained.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .notices import Code
+
 
 class AudioEmotionError(Exception):
     """Base class of every error that this package raises on purpose."""
+
+    code = Code.FAILED
 
 
 class AudioError(AudioEmotionError):
     """A recording cannot be read or used."""
 
+    code = Code.BAD_AUDIO
+
 
 class ConfigError(AudioEmotionError):
     """A setting is unknown, out of range or contradicts another."""
+
+    code = Code.BAD_SETTING
 
 
 class CorpusError(AudioEmotionError):
     """A corpus is missing, has an unknown layout or lacks what was asked for."""
 
+    code = Code.BAD_CORPUS
+
 
 class DownloadError(AudioEmotionError):
     """A download failed or does not match its published checksum."""
+
+    code = Code.BAD_DOWNLOAD
 
 
 class ModelError(AudioEmotionError):
     """A model file is missing, damaged or of another format."""
 
+    code = Code.BAD_MODEL
+
 
 class OutputError(AudioEmotionError):
     """An output exists already or cannot be written."""
+
+    code = Code.BAD_OUTPUT
+
+
+class ServiceError(AudioEmotionError):
+    """A service refuses or cannot do what it was asked.
+
+    Args:
+        message: what is wrong, and what to do.
+        code: which of the reasons.
+        retry_after: seconds after which the request is worth another try.
+        request_id: of the request that failed, to be found in the service's log.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: Code,
+        *,
+        retry_after: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
+        self.request_id = request_id
 
 
 class StoppedError(AudioEmotionError):
     """Ctrl-C was pressed; finished work is kept."""
 
+    code = Code.STOPPED
+
 
 class TrainingError(AudioEmotionError):
     """A run cannot be started, resumed or exported."""
+
+    code = Code.BAD_TRAINING
 
 
 # Foreign errors by qualified name, so that naming one imports nothing; a name that ends in a dot

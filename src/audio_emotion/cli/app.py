@@ -19,6 +19,7 @@ from .export import export
 from .listen import listen
 from .options import say
 from .predict import predict
+from .serve import serve
 from .timeline import timeline
 from .train import train
 from .tune import tune
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-USE = (predict, timeline, listen, explain, evaluate)
+USE = (predict, timeline, listen, explain, evaluate, serve)
 MAKE = (train, crossval, tune, export, data, download)
 for command in (*USE, *MAKE):
     text = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", inspect.cleandoc(command.__doc__ or ""))

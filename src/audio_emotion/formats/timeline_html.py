@@ -34,10 +34,14 @@ def page(timeline: Timeline, source: Source) -> str:
     Raises:
         AudioError: as `read_audio`.
     """
-    peaks, opus = encode(source)
+    return render_page(timeline, describe(source), *encode(source))
+
+
+def render_page(timeline: Timeline, title: str, peaks: Signal, opus: bytes) -> str:
+    """Return the page of a timeline and what `encode` made of its recording."""
     return render(
         "timeline.html",
-        title=one_line(describe(source)),
+        title=one_line(title),
         timeline=timeline,
         no_speech=NO_SPEECH,
         sound=base64.b64encode(opus).decode(),

@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import Source
+from ..errors import OutputError, translated
+from ..notices import Code, Notice
 from ..timeline.recording import Timeline
-from ..timeline.segmenter import NO_SPEECH
+from ..timeline.segmenter import NO_SPEECH, Segment
 from .timeline_html import page
 from .writers import Formats, choose, clock, csv_line, one_line
 
@@ -79,6 +81,31 @@ def as_json(timeline: Timeline, source: Source) -> str:
     text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
     rows = ", ".join(map(_row, timeline.probabilities))
     return f'{text[:-1]}, "probabilities": [{rows}]}}\n'
+
+
+def parse_json(text: str | bytes) -> Timeline:
+    """Return the timeline that `as_json` wrote, to the decimals that it wrote.
+
+    Raises:
+        OutputError: it is something else, or of another version.
+    """
+    with translated(OutputError, "the timeline"):
+        facts = json.loads(text)
+    if facts.get("schema") != SCHEMA or facts.get("version") != VERSION:
+        raise OutputError(f"this is no {SCHEMA} of version {VERSION}; update this package")
+    labels = tuple(facts["labels"])
+    silent = [np.nan] * len(labels)
+    rows = [silent if row is None else row for row in facts["probabilities"]]
+    return Timeline(
+        facts["duration"],
+        labels,
+        tuple(Segment(**segment) for segment in facts["segments"]),
+        facts["step_dur"],
+        np.array(rows, np.float32).reshape(-1, len(labels)),
+        facts["broken"],
+        facts["clipped"],
+        tuple(Notice(Code(n["code"]), n["message"]) for n in facts["warnings"]),
+    )
 
 
 def as_csv(timeline: Timeline, source: Source) -> str:
@@ -150,6 +177,15 @@ FORMATS: Formats[TimelineWriter] = {
     "html": (page, (".html", ".htm")),
 }
 
+MEDIA_TYPES = {  # of the formats that are sent over a network
+    "json": "application/json",
+    "csv": "text/csv",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "textgrid": "text/plain",
+    "audacity": "text/plain",
+    "html": "text/html",
+}
 UNRECORDED = {name: found for name, found in FORMATS.items() if name != "html"}  # need no sound
 get_writer = partial(choose, formats=FORMATS)  # by a name or by the path of the output
 

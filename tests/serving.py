@@ -1,0 +1,68 @@
+"""Services for tests: real sockets on this machine, each with a port and a folder of its own."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from audio_emotion.server.run import Server, server
+from audio_emotion.server.settings import Limits, ServerSettings
+from audio_emotion.server.state import State
+
+PATIENCE = 30.0  # s after which something has gone wrong, on a busy machine
+TOKEN = "a-token-for-tests-only"
+
+
+@dataclass
+class Service:
+    """A service that runs in a thread."""
+
+    server: Server
+    host: str
+    port: int
+
+    @property
+    def state(self) -> State:
+        """Return what its routes share."""
+        return self.server.state
+
+    @property
+    def url(self) -> str:
+        """Return its address."""
+        return f"http://{self.host}:{self.port}"
+
+    def client(self, **options: Any) -> httpx.Client:
+        """Return a client of this service."""
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, **options)
+
+
+@contextmanager
+def serving(folder: Path, limits: Limits | None = None, **options: Any) -> Iterator[Service]:
+    """Run a service with one worker, or as many as the options say."""
+    settings = ServerSettings(
+        **{"port": 0, "workers": 1, "folder": folder, "limits": limits or Limits()} | options
+    )
+    running = server(settings)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        wait_for(lambda: running.started or not thread.is_alive())
+        assert running.started, "the service does not start"
+        port = running.servers[0].sockets[0].getsockname()[1]
+        yield Service(running, settings.host, port)
+    finally:
+        running.should_exit = True
+        thread.join(PATIENCE)
+
+
+def wait_for(condition: Any) -> None:
+    """Wait until a condition holds."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.01)
