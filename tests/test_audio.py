@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from audio_emotion import AudioEmotionError, read_audio, resample
-from audio_emotion.audio import Mixer, as_signal, expand, load_audio
+from audio_emotion.audio import Mixer, as_signal, buffered, expand, load_audio
 from audio_emotion.errors import AudioError
 from audio_emotion.notices import AudioWarning, Code, Notice
 from conftest import RATE, through_ffmpeg, voice
@@ -343,6 +343,23 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     signal, _ = read_audio(pipe)
     writer.join()
     np.testing.assert_array_equal(signal, voice())
+
+
+def test_a_long_pipe_goes_to_a_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    monkeypatch.setattr("audio_emotion.audio.reading.IN_MEMORY", 1000)
+    monkeypatch.setattr("audio_emotion.audio.reading.CHUNK", 999)
+    content = encoded(voice(), format="WAV", subtype="FLOAT")
+    file = buffered(Pipe(content))
+    with file:
+        for _ in range(2):
+            np.testing.assert_array_equal(read_audio(file)[0], voice())
+    monkeypatch.setattr("audio_emotion.audio.reading.MAX_BUFFERED", len(content) - 1)
+    with pytest.raises(AudioError, match="holds more than 0 MiB"):
+        buffered(Pipe(content))
 
 
 def test_folders_hold_more_than_recordings(wav: Path, tmp_path: Path) -> None:

@@ -1,11 +1,19 @@
 """What a prediction rests on: speech, wherever it is, and words where there is none."""
 
+import io
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
 from audio_emotion import Classifier, Prediction, resample
-from audio_emotion.inference.speech import is_voiced, loud_part, speech_regions
+from audio_emotion.audio import StoredSignal
+from audio_emotion.audio.stored import PIECE
+from audio_emotion.errors import AudioError
+from audio_emotion.inference.speech import Part, is_voiced, loud_part, speech_regions
 from audio_emotion.notices import Code
 from conftest import SAMPLES, voice
 
@@ -77,7 +85,7 @@ def test_a_long_region_is_the_mean_of_its_windows(
     word = resample(spoken, rate, RATE)
     long = np.concatenate([word[len(word) // 4 : -len(word) // 4]] * 9)
     ((start, end),) = speech_regions(long)
-    region = loud_part(long[start:end])
+    region = loud_part(long[start:end])[:]
     at, length = classifier.extent(region)
     region = region[at : at + length]
     window, hop = round(3.5 * RATE), round(1.75 * RATE)
@@ -158,10 +166,10 @@ def test_the_loud_part_is_the_same_wherever_it_lies() -> None:
     """To the sample, so that the frames of the model are the same."""
     burst = np.random.default_rng(0).standard_normal(5000).astype(np.float32)
     quiet = np.zeros(9000, np.float32)
-    alone = loud_part(np.concatenate([quiet, burst, quiet]))
+    alone = loud_part(np.concatenate([quiet, burst, quiet]))[:]
     for before in (10_001, 48_000):
         moved = np.concatenate([np.zeros(before, np.float32), burst, quiet])
-        found = loud_part(moved)
+        found = loud_part(moved)[:]
         shared = [np.trim_zeros(part) for part in (alone, found)]
         np.testing.assert_array_equal(*shared)
         starts = [np.flatnonzero(part)[0] % 512 for part in (alone, found)]
@@ -173,3 +181,68 @@ def test_regions_are_a_second_apart(spoken: np.ndarray, rate: int) -> None:
     for pause, regions in [(0.4, 1), (3.0, 2)]:
         joined = np.concatenate([word, np.zeros(round(pause * RATE), np.float32), word])
         assert len(speech_regions(joined)) == regions
+
+
+def test_speech_is_found_at_the_rate_of_its_detector(spoken: np.ndarray, rate: int) -> None:
+    """A model may work at any rate, the detector works at 16,000 Hz."""
+    pause = np.zeros(3 * rate, np.float32)
+    joined = np.concatenate([spoken, pause, spoken])
+    expected = np.array(speech_regions(resample(joined, rate, RATE))) / RATE
+    found = np.array(speech_regions(resample(joined, rate, 22_050), 22_050)) / 22_050
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_a_recording_needs_little_memory_at_any_rate(tmp_path: Path) -> None:
+    """As float32 of its own rate, the signal would take 1.9 GB."""
+    path = tmp_path / "fast.flac"
+    with soundfile.SoundFile(path, "w", 655_350, 8, "PCM_16") as file:
+        for _ in range(90):
+            file.write(np.zeros((655_350, 8), np.int16))
+    code = f"""
+import resource
+from audio_emotion import Classifier
+classifier = Classifier()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert classifier.file({str(path)!r}).duration == 90
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 100 * 1024  # KiB
+
+
+def test_minutes_are_stored_in_sixteen_bits() -> None:
+    rng = np.random.default_rng(0)
+    signal = rng.standard_normal(5 * PIECE // 2 + 7).astype(np.float32)
+    signal[2 * PIECE :] *= 1e-3  # each piece has a full scale of its own
+    blocks = np.split(signal, [1, 5, 100_000, 2_000_000 // 3, 2 * PIECE + 3])
+    stored = StoredSignal(blocks, RATE, RATE)
+    peak = np.abs(signal).max()
+    assert (len(stored), stored.silent) == (len(signal), False)
+    assert stored.duration == len(signal) / RATE
+    np.testing.assert_allclose(stored[: 2 * PIECE], signal[: 2 * PIECE] / peak, rtol=1e-6)
+    for part in (slice(2 * PIECE - 5, None), slice(3, 9), slice(PIECE - 1, 2 * PIECE + 1)):
+        np.testing.assert_allclose(stored[part], signal[part] / peak, atol=1e-3 * 2**-15)
+    assert stored._pieces[2].dtype == np.int16
+
+
+def test_a_part_begins_with_zeros_where_there_is_no_signal() -> None:
+    part = Part(np.arange(10, dtype=np.float32), -2, 5)
+    assert part[:].tolist() == [0, 0, 0, 1, 2, 3, 4]
+    assert part[1:4].tolist() == [0, 0, 1]
+    assert Part(part, -1, 3)[:].tolist() == [0, 0, 0, 0]
+    assert len(part) == 7
+
+
+def test_a_stray_sample_is_refused_in_a_file_as_in_an_array(
+    classifier: Classifier, spoken: np.ndarray, rate: int
+) -> None:
+    stray, loud = io.BytesIO(), io.BytesIO()
+    huge = np.tile(spoken, 3)
+    huge[1000] = 1e20
+    soundfile.write(stray, huge, rate, format="WAV", subtype="FLOAT")
+    with pytest.raises(AudioError, match="out of all proportion"):
+        classifier.file(stray)
+    soundfile.write(loud, 1e30 * spoken, rate, format="WAV", subtype="FLOAT")
+    np.testing.assert_allclose(
+        values(classifier.file(loud)), values(classifier(spoken, rate)), atol=1e-4
+    )

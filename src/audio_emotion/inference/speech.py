@@ -12,10 +12,14 @@ The loud part is found by a level that clicks and thumps do not change, and begi
 centre lies at the same place in a frame of the model, wherever it was in the recording.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import Signal
+from ..audio import Resampler, Signal
 from .vad import CHUNK, RATE, SpeechDetector
 
 THRESHOLD = 0.35  # probability of speech that begins a region; singing and shouting count
@@ -32,36 +36,96 @@ VOICED = 0.28  # autocorrelation of a voiced frame; noise of any colour stays be
 FRAMES = 3  # that have to be voiced
 
 
-def speech_regions(signal: Signal) -> list[tuple[int, int]]:
+BLOCK = 512 * FRAME  # samples looked at together
+
+
+class Samples(Protocol):
+    """What can be sliced like a signal, such as an array, a `StoredSignal` or a `Part`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Signal: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """The samples from `start` up to `end`; those before the first are zeros."""
+
+    signal: Samples
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __getitem__(self, part: slice) -> Signal:
+        start, end, _ = part.indices(len(self))
+        inside = self.signal[max(0, self.start + start) : max(0, self.start + end)]
+        return np.pad(inside, (end - start - len(inside), 0))
+
+
+def speech_regions(signal: Samples, sampling_rate: int = RATE) -> list[tuple[int, int]]:
     """Return first and last sample of each region of speech, a second or more apart.
 
     Args:
-        signal: `(samples,)` at `RATE`.
+        signal: of `sampling_rate` Hz.
+        sampling_rate: of `signal`.
     """
-    detector = SpeechDetector(THRESHOLD, GAP_DUR, PAD_DUR)
-    padded = np.pad(signal, (0, -len(signal) % CHUNK))
-    found = [detector.push(padded[at : at + CHUNK], at) for at in range(0, len(padded), CHUNK)]
-    ended = [*(region for region in found if region and region.end), detector.close(len(padded))]
-    return [(r.start, min(r.end or 0, len(signal))) for r in ended if r]
+    detector, end = SpeechDetector(THRESHOLD, GAP_DUR, PAD_DUR), 0
+    found = []
+    for chunk in _chunks(signal, Resampler(sampling_rate, RATE)):
+        region = detector.push(chunk, end)
+        end += CHUNK
+        if region and region.end:
+            found.append(region)
+    ended = [(r.start, r.end or 0) for r in (*found, detector.close(end)) if r]
+    ours = ((start * sampling_rate // RATE, end * sampling_rate // RATE) for start, end in ended)
+    return [(start, min(end, len(signal))) for start, end in ours]
 
 
-def loud_part(signal: Signal) -> Signal:
+def loud_part(signal: Samples) -> Part:
     """Return the part of a signal that is not quiet, aligned to the model's grid of frames.
 
     Args:
-        signal: `(samples,)` at the model's rate.
+        signal: at the model's rate.
     """
-    frames = np.pad(signal, (0, -len(signal) % FRAME)).reshape(-1, FRAME)
-    around = np.pad(np.square(frames).mean(1), SMOOTH // 2)
+    padded = (np.pad(block, (0, -len(block) % FRAME)) for block in _blocks(signal))
+    power = np.concatenate([np.square(b.reshape(-1, FRAME)).mean(1) for b in padded])
+    around = np.pad(power, SMOOTH // 2)
     windows = np.lib.stride_tricks.sliding_window_view(around, SMOOTH)
     level = np.sort(windows, 1)[:, SMOOTH // 2]  # the median; numpy's is slow to import
     loud = np.flatnonzero(level >= level.max() * 10 ** (-QUIET_DB / 10))
     start = max(0, (loud[0] - MARGIN) * FRAME)
     end = min(len(signal), (loud[-1] + 1 + MARGIN) * FRAME)
-    weight = np.square(signal[start:end], dtype=np.float64) ** 2  # of the loudest, not of hiss
-    centre = weight @ np.arange(len(weight)) / max(weight.sum(), 1e-300)  # from `start`
-    begin = start + (round(centre) - PHASE) % FRAME - FRAME
-    return np.pad(signal[max(0, begin) : end], (max(0, -begin), 0))
+    begin = start + (round(_centre(Part(signal, start, end))) - PHASE) % FRAME - FRAME
+    return Part(signal, begin, end)
+
+
+def _blocks(signal: Samples) -> Iterator[Signal]:
+    for at in range(0, len(signal), BLOCK):
+        yield signal[at : at + BLOCK]
+
+
+def _chunks(signal: Samples, resampler: Resampler) -> Iterator[Signal]:
+    """Yield the chunks of a signal at the detector's rate, the last one filled up with zeros."""
+    rest = np.zeros(0, np.float32)
+    for block in _blocks(signal):
+        rest = np.concatenate([rest, resampler.push(block)])
+        whole = len(rest) // CHUNK * CHUNK
+        yield from rest[:whole].reshape(-1, CHUNK)
+        rest = rest[whole:]
+    rest = np.concatenate([rest, resampler.flush()])
+    yield from np.pad(rest, (0, -len(rest) % CHUNK)).reshape(-1, CHUNK)
+
+
+def _centre(signal: Samples) -> float:
+    """Return where the energy of a signal lies: that of its loudest part, not of hiss."""
+    total = moment = 0.0
+    for number, block in enumerate(_blocks(signal)):
+        weight = np.square(block, dtype=np.float64) ** 2
+        total += float(weight.sum())
+        moment += float(weight @ np.arange(number * BLOCK, number * BLOCK + len(weight)))
+    return moment / max(total, 1e-300)
 
 
 def is_voiced(signal: Signal) -> bool:
