@@ -103,6 +103,13 @@ def test_path_bytes_and_file_are_the_same(wav: Path) -> None:
             np.testing.assert_array_equal(signal, expected)
 
 
+def test_what_is_read_whole_has_a_limit(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audio_emotion.audio.reading.MAX_SAMPLES", len(voice()) - 1)
+    with pytest.raises(AudioError, match="samples at 24000 Hz; read less"):
+        read_audio(wav)
+    assert len(load_audio(wav, max_dur=1.0)[0]) == RATE
+
+
 def test_decoding_stops_at_the_maximum_duration(wav: Path) -> None:
     with pytest.warns(AudioWarning, match=r"voice\.wav: longer than 0\.5 s"):
         signal, rate = read_audio(wav, max_dur=0.5)

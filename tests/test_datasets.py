@@ -108,6 +108,28 @@ def test_damaged_member_is_an_unreadable_clip(tmp_path: Path) -> None:
         corpus.clips[0].read()
 
 
+def test_bombs_and_encrypted_members_are_unreadable_clips(
+    wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(wav, "EB0_anger_1.wav")
+        archive.writestr("EB0_anger_2.wav", bytes(200_000))
+    monkeypatch.setattr("audio_emotion.datasets.clip.MAX_MEMBER", 150_000)
+    small, bomb = load_corpus(path).clips
+    assert len(small.read()[0])
+    with pytest.raises(AudioError, match=r"EB0_anger_2\.wav .*unpacks to more than"):
+        bomb.content()
+    content = bytearray(path.read_bytes())
+    content[content.find(b"PK\x01\x02") + 8] |= 1  # the flag of encryption, in the directory
+    content[6] |= 1  # and in the header of the member
+    encrypted = tmp_path / "two.zip"
+    encrypted.write_bytes(content)
+    clip = load_corpus(encrypted).clips[0]
+    with pytest.raises(AudioError, match="encrypted"):
+        clip.content()
+
+
 def test_copies_of_a_clip_count_once_and_are_reported(ravdess: Path, tmp_path: Path) -> None:
     shutil.copytree(ravdess, tmp_path / "twice" / "one")
     shutil.copytree(ravdess, tmp_path / "twice" / "two")
@@ -331,8 +353,8 @@ def test_each_file_is_read_once_for_its_digest(
     ravdess: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    content = Clip.content
-    monkeypatch.setattr(Clip, "content", lambda clip: (read.append(clip.name), content(clip))[1])
+    digest = Clip.digest
+    monkeypatch.setattr(Clip, "digest", lambda clip: (read.append(clip.name), digest(clip))[1])
     corpus = load_corpus(ravdess)
     assert corpus.digests() == corpus.digests()
     assert sorted(read) == [clip.name for clip in corpus.clips]

@@ -33,6 +33,7 @@ MAX_BUFFERED = 1 << 32  # bytes of a stream that cannot seek
 IN_MEMORY = 1 << 25  # bytes of it; more go to a temporary file
 CHUNK = 1 << 20  # bytes copied at a time
 MAX_DUR = 3600.0  # s of one recording that are decoded by default
+MAX_SAMPLES = 1 << 28  # of a signal that is read whole: 1 GiB, an hour at 74 kHz
 
 
 @contextmanager
@@ -75,8 +76,8 @@ def read_audio(
 
     Raises:
         AudioError: the file is missing, a directory, empty, not audio, truncated or without
-            samples; it holds NaN or infinity; or its header states an absurd sampling rate or
-            number of channels.
+            samples; it holds NaN or infinity, or more than `MAX_SAMPLES`; or its header states an
+            absurd sampling rate or number of channels.
     """
     signal, rate, notices = load_audio(source, max_dur=max_dur, track=track)
     for notice in notices:
@@ -88,8 +89,18 @@ def load_audio(
     source: Source, *, max_dur: float = MAX_DUR, track: int | None = None
 ) -> tuple[Signal, int, list[Notice]]:
     """Do as `read_audio`, and return the notices instead of warning."""
+    kept: list[Signal] = []
+    count = 0
     with _mono(source, max_dur, track) as (blocks, rate, notices):
-        return np.concatenate(list(blocks)), rate, notices
+        for block in blocks:
+            kept.append(block)
+            count += len(block)
+            if count > MAX_SAMPLES:
+                raise AudioError(
+                    f"{describe(source)} holds more than {MAX_SAMPLES:,} samples at {rate} Hz; "
+                    "read less of it, or resample it"
+                )
+    return np.concatenate(kept), rate, notices
 
 
 def store_audio(
