@@ -22,6 +22,11 @@ def refuse_overwrite(path: Path | None, force: bool = False) -> None:
         raise OutputError(f"{path} exists already; name another output or pass --force")
 
 
+def is_special(path: Path) -> bool:
+    """Return whether `path` is a device, a pipe or the like, which is written to as it is."""
+    return path.exists() and not path.is_file()
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` if the block succeeds.
@@ -31,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the file cannot be made or written.
     """
-    special = path.exists() and not path.is_file()
+    special = is_special(path)
     target = path if special else Path(os.path.realpath(path))
     folder = Path(tempfile.gettempdir()) if special else target.parent
     temporary = folder / f".{target.stem[:64]}.{secrets.token_hex(4)}{target.suffix}"
