@@ -1,5 +1,6 @@
 """Reading audio: every format, every way to be broken."""
 
+import errno
 import io
 import os
 import struct
@@ -249,6 +250,24 @@ def test_a_track_that_starts_late_begins_with_silence() -> None:
     late, *_ = load_audio(in_mp4(voice(), voice(), start=2.0), track=1)
     assert len(late) / RATE == pytest.approx(2 + len(voice()) / RATE, abs=0.1)
     assert not late[: 2 * RATE - 2000].any()
+
+
+def test_what_is_not_finite_is_refused_after_mixing() -> None:
+    signal = np.stack([voice(), voice()], axis=1)
+    signal[100] = np.inf, -np.inf
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        read_audio(encoded(signal, format="WAV", subtype="FLOAT"))
+
+
+def test_headers_that_send_the_reader_nowhere_are_no_audio() -> None:
+    class File(io.BytesIO):
+        def seek(self, offset: int, whence: int = 0) -> int:
+            if offset:
+                raise OSError(errno.EINVAL, "Invalid argument")  # as of a huge or negative offset
+            return super().seek(offset, whence)
+
+    with pytest.raises(AudioError, match="is not audio"):
+        read_audio(File(in_mp4(voice())))
 
 
 def test_a_rate_that_changes_midway_is_resampled_to_the_first() -> None:

@@ -69,7 +69,7 @@ def _open(file: BinaryIO, name: str) -> Any:
     file.seek(0)
     try:
         return av.open(file, "r", options=OPTIONS)
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:  # OSError: it seeks anywhere
         raise AudioError(f"{name} is not audio in any format known here") from error
 
 
@@ -116,7 +116,7 @@ def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> It
                 for packed in resampler.resample(frame):
                     position += packed.samples
                     yield _samples(packed)
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, OSError) as error:
             if not position:
                 with translated(AudioError, name):
                     raise
