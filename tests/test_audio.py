@@ -395,6 +395,8 @@ def test_folders_hold_more_than_recordings(wav: Path, tmp_path: Path) -> None:
     for path in kept:
         path.write_bytes(wav.read_bytes())
     (folder / "._a.wav").write_bytes(b"resource fork")
+    (folder / ".part").mkdir()
+    (folder / ".part" / "d.wav").write_bytes(wav.read_bytes())
     (folder / "gone.wav").symlink_to("nowhere")
     (folder / "loop").symlink_to(folder)
     (folder / "again").symlink_to(folder / "deep")

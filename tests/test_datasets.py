@@ -87,6 +87,15 @@ def test_archives_of_any_layout_are_read(tmp_path: Path) -> None:
     ]
 
 
+def test_hidden_members_of_archives_are_skipped(wav: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(wav, "all/EB0_anger_1.wav")
+        archive.writestr("__MACOSX/all/._EB0_anger_1.wav", b"resource fork")
+    corpus = load_corpus(path)
+    assert (len(corpus.clips), corpus.skipped) == (1, ())
+
+
 def test_damaged_archive_is_named(tmp_path: Path) -> None:
     path = tmp_path / "Audio_Song_Actors_01-24.zip"
     path.write_bytes(b"PK nonsense")

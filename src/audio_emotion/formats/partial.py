@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from ..errors import OutputError, translated
-from ..files import atomic_path, refuse_overwrite
+from ..files import atomic_path, locked, refuse_overwrite
 from ..inference.result import FileResult
 from .predictions import PredictionWriter
 
@@ -47,7 +47,10 @@ class PartialOutput:
         self._header = json.dumps({"command": command}).encode() + b"\n"
         with translated(OutputError, self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = _locked(self.path)
+            file = locked(self.path)
+        if file is None:
+            raise OutputError(f"{self.path} is being written by another process")
+        self._file = file
         try:
             refuse_overwrite(out, force)
             with translated(OutputError, self.path):
@@ -169,24 +172,6 @@ class _Counted:
         for result in self._results:
             self.count += 1
             yield result
-
-
-def _locked(path: Path) -> FileIO:
-    """Open a file that no other process writes."""
-    while True:
-        file = FileIO(path, "a+")
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ModuleNotFoundError:  # on Windows
-            return file
-        except BlockingIOError as error:
-            file.close()
-            raise OutputError(f"{path} is being written by another process") from error
-        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            return file
-        file.close()  # the process before finished and removed it in between
 
 
 def _write(file: FileIO, content: bytes) -> None:

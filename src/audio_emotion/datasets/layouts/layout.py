@@ -98,12 +98,17 @@ def find_recordings(root: Path) -> list[Recording]:
     """
     found = [Recording(path) for path in audio_files(root)] if root.is_dir() else []
     entries = sorted(root.iterdir()) if root.is_dir() else [root]
-    for path in (entry for entry in entries if entry.suffix.lower() == ".zip" and entry.is_file()):
+    archives = [e for e in entries if e.suffix.lower() == ".zip" and not _is_hidden(e.name)]
+    for path in filter(Path.is_file, archives):
         with translated(CorpusError, path), zipfile.ZipFile(path) as archive:
             members = sorted(archive.namelist())
         found += [
             Recording(path, member)
             for member in members
-            if PurePosixPath(member).suffix.lower() in AUDIO_SUFFIXES
+            if PurePosixPath(member).suffix.lower() in AUDIO_SUFFIXES and not _is_hidden(member)
         ]
     return found
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
