@@ -5,6 +5,7 @@ import io
 import os
 import struct
 import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import soundfile
 
 from audio_emotion import AudioEmotionError, read_audio, resample
 from audio_emotion.audio import Mixer, as_signal, buffered, expand, load_audio
+from audio_emotion.audio.ffmpeg import MAX_GAPS_DUR, _Clock, _packets
 from audio_emotion.errors import AudioError
 from audio_emotion.notices import AudioWarning, Code, Notice
 from conftest import RATE, through_ffmpeg, voice
@@ -268,6 +270,33 @@ def test_headers_that_send_the_reader_nowhere_are_no_audio() -> None:
 
     with pytest.raises(AudioError, match="is not audio"):
         read_audio(File(in_mp4(voice())))
+
+
+def test_times_that_jump_again_and_again_make_no_days_of_sound() -> None:
+    clock = _Clock(5.0, RATE)
+    assert clock.gap(5.01) == 0  # rounding
+    assert clock.gap(7.0) == 2 * RATE
+    assert clock.seconds == 2
+    assert clock.gap(5.0 + 2000) == 0  # two recordings, joined
+    assert clock.left_out == 1998
+    clock.position += RATE
+    gaps = [clock.gap(3000.0 + 500 * n) for n in range(100)]
+    assert sum(gaps) <= MAX_GAPS_DUR * RATE
+    assert clock.left_out > 40 * 500
+
+
+def test_streams_that_begin_midway_do_not_end_the_recording() -> None:
+    """PyAV raises an IndexError for each packet of a stream that the header did not announce."""
+    parts: list[list[object]] = [[1, 2, IndexError], [IndexError], [3]]
+
+    class Container:
+        def demux(self, stream: object) -> Iterator[object]:
+            for part in parts.pop(0):
+                if part is IndexError:
+                    raise IndexError
+                yield part
+
+    assert list(_packets(Container(), None)) == [1, 2, 3]
 
 
 def test_a_rate_that_changes_midway_is_resampled_to_the_first() -> None:
