@@ -2,10 +2,7 @@
 
 import copy
 import json
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -323,14 +320,3 @@ def test_a_copy_of_a_classifier_predicts_the_same(classifier: Classifier) -> Non
     for other in (pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)):
         assert other(voice(), RATE) == expected
         assert other.path == classifier.path
-
-
-def test_a_prediction_leaves_nothing_on_disk(wav: Path, tmp_path: Path) -> None:
-    """ONNX Runtime keeps a device id and a queue of reports where its telemetry is on."""
-    home = tmp_path / "home"
-    home.mkdir()
-    env = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
-    env.pop("ORT_DISABLE_TELEMETRY", None)
-    command = [sys.executable, "-m", "audio_emotion", "predict", str(wav)]
-    subprocess.run(command, check=True, env=env, capture_output=True)
-    assert not [path for path in home.rglob("*") if path.is_file()]
