@@ -1,11 +1,12 @@
 # Everything a newcomer types.  Needs Python 3.11 or newer and make, nothing else; no sudo.
 
 PYTHON ?= python3
+MUTANTS ?= 10000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo serve test bench samples clean
+.PHONY: help demo serve test fuzz bench samples clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -24,6 +25,9 @@ test: $(VENV)/dev ## Run linter, types, doctests and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+fuzz: $(VENV)/dev ## Predict 10,000 damaged recordings (MUTANTS=300 for fewer)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --count $(MUTANTS)
 
 bench: $(VENV)/dev ## Measure speed side by side and write benchmarks/results.md
 	$(BIN)/python benchmarks/run.py

@@ -1,7 +1,6 @@
-"""How fast long recordings are predicted, part by part, and in how much memory.
+"""How fast long recordings are predicted, part by part.
 
     python benchmarks/timeline_speed.py
-    python benchmarks/timeline_speed.py --memory
 
 The recording is the speech in samples/ joined with pauses, again and again.  Parts are timed in
 turn, several times over; the median of each is a multiple of real time.  The rival has the shape of
@@ -9,10 +8,7 @@ wav2vec 2.0 base (Baevski et al., 2020, arXiv:2006.11477) with random weights, a
 windows.
 """
 
-import argparse
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,7 +18,6 @@ from statistics import median
 import numpy as np
 import onnx
 import onnxruntime
-import soundfile
 import torch
 from torch import Tensor, nn
 
@@ -37,11 +32,6 @@ PAUSES = {"a pause of 1 s after each sentence": 1.0, "no pauses": 0.0}
 TIMED_DUR = 300.0  # s, of which parts are timed
 REPEATS = 5
 RIVAL_WINDOWS = 8  # enough to time it by
-# A process starts with the peak of the one that it was forked from, so a small one stands between.
-WATCH = """import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
-LENGTHS = {"1 minute": 60.0, "1 hour": 3600.0, "10 hours": 36_000.0}
 
 
 def speech(pause_dur: float, duration: float) -> Signal:
@@ -139,37 +129,10 @@ def speed(pause_dur: float, folder: Path) -> list[list[str]]:
     ]
 
 
-def memory(folder: Path) -> list[list[str]]:
-    """Rows of a recording's length, the command's peak memory, and its multiple of real time."""
-    rows = []
-    minute = speech(PAUSES["a pause of 1 s after each sentence"], 60.0)
-    for name, duration in LENGTHS.items():
-        path = folder / "long.wav"
-        with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
-            for _ in range(round(duration / 60)):
-                file.write(minute)
-        program = str(Path(sys.executable).with_name("audio-emotion"))
-        command = [program, "timeline", str(path), "--force", "--out", str(folder / "long.json")]
-        began = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", WATCH, *command], check=True, capture_output=True, text=True
-        )
-        took = time.perf_counter() - began
-        peak = int(done.stdout.split()[-1]) / 1024
-        rows.append([name, f"{peak:.0f} MiB", f"{duration / took:.0f}×"])
-    return rows
-
-
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--memory", action="store_true", help="the command at 1 min, 1 h, 10 h")
-    arguments = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as name:
-        if arguments.memory:
-            _table(["recording", "peak memory", "times real time"], memory(Path(name)))
-            return
         for pause, duration in PAUSES.items():
             rows = speed(duration, Path(name))
             _table([pause, "ms a second of recording", "times real time"], rows)

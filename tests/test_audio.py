@@ -1,9 +1,11 @@
 """Reading audio: every format, every way to be broken."""
 
+import errno
 import io
 import os
 import struct
 import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 import soundfile
 
 from audio_emotion import AudioEmotionError, read_audio, resample
-from audio_emotion.audio import Mixer, as_signal, expand, load_audio
+from audio_emotion.audio import Mixer, as_signal, buffered, expand, load_audio
+from audio_emotion.audio.ffmpeg import MAX_GAPS_DUR, _Clock, _packets
 from audio_emotion.errors import AudioError
 from audio_emotion.notices import AudioWarning, Code, Notice
 from conftest import RATE, through_ffmpeg, voice
@@ -101,6 +104,13 @@ def test_path_bytes_and_file_are_the_same(wav: Path) -> None:
             signal, source_rate = read_audio(source)
             assert source_rate == rate
             np.testing.assert_array_equal(signal, expected)
+
+
+def test_what_is_read_whole_has_a_limit(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audio_emotion.audio.reading.MAX_SAMPLES", len(voice()) - 1)
+    with pytest.raises(AudioError, match="samples at 24000 Hz; read less"):
+        read_audio(wav)
+    assert len(load_audio(wav, max_dur=1.0)[0]) == RATE
 
 
 def test_decoding_stops_at_the_maximum_duration(wav: Path) -> None:
@@ -244,6 +254,51 @@ def test_a_track_that_starts_late_begins_with_silence() -> None:
     assert not late[: 2 * RATE - 2000].any()
 
 
+def test_what_is_not_finite_is_refused_after_mixing() -> None:
+    signal = np.stack([voice(), voice()], axis=1)
+    signal[100] = np.inf, -np.inf
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        read_audio(encoded(signal, format="WAV", subtype="FLOAT"))
+
+
+def test_headers_that_send_the_reader_nowhere_are_no_audio() -> None:
+    class File(io.BytesIO):
+        def seek(self, offset: int, whence: int = 0) -> int:
+            if offset:
+                raise OSError(errno.EINVAL, "Invalid argument")  # as of a huge or negative offset
+            return super().seek(offset, whence)
+
+    with pytest.raises(AudioError, match="is not audio"):
+        read_audio(File(in_mp4(voice())))
+
+
+def test_times_that_jump_again_and_again_make_no_days_of_sound() -> None:
+    clock = _Clock(5.0, RATE)
+    assert clock.gap(5.01) == 0  # rounding
+    assert clock.gap(7.0) == 2 * RATE
+    assert clock.seconds == 2
+    assert clock.gap(5.0 + 2000) == 0  # two recordings, joined
+    assert clock.left_out == 1998
+    clock.position += RATE
+    gaps = [clock.gap(3000.0 + 500 * n) for n in range(100)]
+    assert sum(gaps) <= MAX_GAPS_DUR * RATE
+    assert clock.left_out > 40 * 500
+
+
+def test_streams_that_begin_midway_do_not_end_the_recording() -> None:
+    """PyAV raises an IndexError for each packet of a stream that the header did not announce."""
+    parts: list[list[object]] = [[1, 2, IndexError], [IndexError], [3]]
+
+    class Container:
+        def demux(self, stream: object) -> Iterator[object]:
+            for part in parts.pop(0):
+                if part is IndexError:
+                    raise IndexError
+                yield part
+
+    assert list(_packets(Container(), None)) == [1, 2, 3]
+
+
 def test_a_rate_that_changes_midway_is_resampled_to_the_first() -> None:
     parts = [through_ffmpeg(resample(voice(), RATE, rate), "adts", "aac", rate)
              for rate in (22_050, 48_000)]  # fmt: skip
@@ -345,6 +400,23 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     np.testing.assert_array_equal(signal, voice())
 
 
+def test_a_long_pipe_goes_to_a_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    monkeypatch.setattr("audio_emotion.audio.reading.IN_MEMORY", 1000)
+    monkeypatch.setattr("audio_emotion.audio.reading.CHUNK", 999)
+    content = encoded(voice(), format="WAV", subtype="FLOAT")
+    file = buffered(Pipe(content))
+    with file:
+        for _ in range(2):
+            np.testing.assert_array_equal(read_audio(file)[0], voice())
+    monkeypatch.setattr("audio_emotion.audio.reading.MAX_BUFFERED", len(content) - 1)
+    with pytest.raises(AudioError, match="holds more than 0 MiB"):
+        buffered(Pipe(content))
+
+
 def test_folders_hold_more_than_recordings(wav: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     (folder / "deep").mkdir(parents=True)
@@ -352,6 +424,8 @@ def test_folders_hold_more_than_recordings(wav: Path, tmp_path: Path) -> None:
     for path in kept:
         path.write_bytes(wav.read_bytes())
     (folder / "._a.wav").write_bytes(b"resource fork")
+    (folder / ".part").mkdir()
+    (folder / ".part" / "d.wav").write_bytes(wav.read_bytes())
     (folder / "gone.wav").symlink_to("nowhere")
     (folder / "loop").symlink_to(folder)
     (folder / "again").symlink_to(folder / "deep")

@@ -139,6 +139,7 @@ def test_output_is_not_overwritten_without_force(
     assert float(row["confidence"]) == max(float(row[label]) for label in EMOTIONS)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("format_", ["table", "json", "jsonl", "csv"])
 def test_ctrl_c_keeps_the_finished_rows(
     wav: Path,
@@ -147,6 +148,7 @@ def test_ctrl_c_keeps_the_finished_rows(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     format_: str,
+    number: signal.Signals,
 ) -> None:
     calls = []
 
@@ -154,15 +156,17 @@ def test_ctrl_c_keeps_the_finished_rows(
         calls.append(source)
         if len(calls) == 3:
             with suppress(KeyboardInterrupt):  # as callbacks from C do
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(number)
         return predict_file(classifier, source, **options)
 
     monkeypatch.setattr(predict_command, "predict_file", interrupted)
     out = tmp_path / "out"
     assert exit_code("predict", *[wav] * 5, "--format", format_, "--out", out) == 130
-    assert f"stopped; 2 of 5 recordings are in {out}" in capsys.readouterr().err
+    assert f"stopped; 2 of 5 recordings are in {out}, 3 are missing" in capsys.readouterr().err
     text = out.read_text()
     assert text.count(str(wav)) == 2
+    assert not list(tmp_path.glob("out.part"))
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if format_ == "json":
         assert len(json.loads(text)) == 2
 

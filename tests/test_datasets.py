@@ -1,5 +1,6 @@
 """Corpora are recognised, parsed and summarised, and splits separate no duplicates."""
 
+import csv
 import os
 import shutil
 import zipfile
@@ -7,7 +8,9 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from audio_emotion import Emotion
 from audio_emotion.datasets import Clip, Corpus, load_corpora, load_corpus
@@ -87,6 +90,15 @@ def test_archives_of_any_layout_are_read(tmp_path: Path) -> None:
     ]
 
 
+def test_hidden_members_of_archives_are_skipped(wav: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(wav, "all/EB0_anger_1.wav")
+        archive.writestr("__MACOSX/all/._EB0_anger_1.wav", b"resource fork")
+    corpus = load_corpus(path)
+    assert (len(corpus.clips), corpus.skipped) == (1, ())
+
+
 def test_damaged_archive_is_named(tmp_path: Path) -> None:
     path = tmp_path / "Audio_Song_Actors_01-24.zip"
     path.write_bytes(b"PK nonsense")
@@ -106,6 +118,28 @@ def test_damaged_member_is_an_unreadable_clip(tmp_path: Path) -> None:
     assert corpus.digests() == [None]
     with pytest.raises(AudioError, match=r"one\.zip/EB0_anger_1\.wav"):
         corpus.clips[0].read()
+
+
+def test_bombs_and_encrypted_members_are_unreadable_clips(
+    wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(wav, "EB0_anger_1.wav")
+        archive.writestr("EB0_anger_2.wav", bytes(200_000))
+    monkeypatch.setattr("audio_emotion.datasets.clip.MAX_MEMBER", 150_000)
+    small, bomb = load_corpus(path).clips
+    assert len(small.read()[0])
+    with pytest.raises(AudioError, match=r"EB0_anger_2\.wav .*unpacks to more than"):
+        bomb.content()
+    content = bytearray(path.read_bytes())
+    content[content.find(b"PK\x01\x02") + 8] |= 1  # the flag of encryption, in the directory
+    content[6] |= 1  # and in the header of the member
+    encrypted = tmp_path / "two.zip"
+    encrypted.write_bytes(content)
+    clip = load_corpus(encrypted).clips[0]
+    with pytest.raises(AudioError, match="encrypted"):
+        clip.content()
 
 
 def test_copies_of_a_clip_count_once_and_are_reported(ravdess: Path, tmp_path: Path) -> None:
@@ -140,6 +174,62 @@ def test_nemo_names_are_parsed(tmp_path: Path) -> None:
         (Emotion.HAPPY, "nEMO/SM0", "male", "12"),
     ]
     assert len(corpus.skipped) == 2
+
+
+def test_tess_names_are_parsed(tmp_path: Path) -> None:
+    names = ["OAF_angry/OAF_back_angry.wav", "YAF_pleasant_surprised/YAF_youth_ps.wav"]
+    corpus = load_corpus(touch(tmp_path / "c", *names, "OAF_Fear/OA_bite_fear.wav", "OAF_x.wav"))
+    assert corpus.name == "TESS"
+    assert [(c.name, c.label, c.speaker, c.gender, c.statement) for c in corpus.clips] == [
+        ("OAF_back_angry", Emotion.ANGRY, "OAF", "female", "back"),
+        ("OA_bite_fear", Emotion.FEARFUL, "OAF", "female", "bite"),
+        ("YAF_youth_ps", Emotion.SURPRISED, "YAF", "female", "youth"),
+    ]
+    assert len(corpus.skipped) == 1
+
+
+def test_savee_names_are_parsed_with_and_without_folders(tmp_path: Path) -> None:
+    names = ["a01", "d02", "f03", "h04", "n30", "sa05", "su15"]
+    original = touch(
+        tmp_path / "a", *(f"AudioData/JK/{name}.wav" for name in names), "Info/a01.wav"
+    )
+    copy = touch(tmp_path / "b", *(f"ALL/JK_{name}.wav" for name in names), "ALL/XX_a01.wav")
+    for corpus in (load_corpus(original), load_corpus(copy)):
+        assert (corpus.name, len(corpus.skipped)) == ("SAVEE", 1)
+        assert [clip.name for clip in corpus.clips] == [f"JK_{name}" for name in names]
+        labels = "angry disgust fearful happy neutral sad surprised"
+        assert " ".join(clip.label.label for clip in corpus.clips) == labels
+        assert {(clip.speaker, clip.gender) for clip in corpus.clips} == {("JK", "male")}
+
+
+def test_emodb_names_are_parsed(tmp_path: Path) -> None:
+    names = [f"wav/{speaker}b10{letter}a.wav" for speaker in ("03", "16") for letter in "WEAFTN"]
+    corpus = load_corpus(touch(tmp_path / "c", *names, "wav/08a01La.wav", "wav/04a01Wa.wav"))
+    assert corpus.name == "EmoDB"
+    labels = "fearful disgust happy neutral sad angry"
+    assert " ".join(clip.label.label for clip in corpus.clips[:6]) == labels
+    assert {c.speaker: (c.gender, c.statement) for c in corpus.clips} == {
+        "03": ("male", "b10"),
+        "16": ("female", "b10"),
+    }
+    assert [(Path(s.path).name, s.reason[:13]) for s in corpus.skipped] == [
+        ("04a01Wa.wav", "name does not"),
+        ("08a01La.wav", "label boredom"),
+    ]
+
+
+def test_an_archive_inside_a_folder_is_read_as_kaggle_packs_it(tmp_path: Path) -> None:
+    (tmp_path / "kaggle").mkdir()
+    for name, prefixes in {"CREMA-D": ["AudioWAV/"], "RAVDESS": ["", "again/"]}.items():
+        names = CREMA_D_NAMES if name == "CREMA-D" else RAVDESS_NAMES
+        with zipfile.ZipFile(tmp_path / "kaggle" / "archive.zip", "w") as archive:
+            for prefix in prefixes:  # some packs hold everything twice
+                for clip in names:
+                    archive.writestr(f"{prefix}{clip}", b"")
+        for path in (tmp_path / "kaggle", tmp_path / "kaggle" / "archive.zip"):
+            corpus = load_corpus(path)
+            assert corpus.name == name
+            assert len(corpus.clips) == 2
 
 
 def test_folders_named_after_labels(tmp_path: Path) -> None:
@@ -181,15 +271,50 @@ def test_manifest_states_speakers_and_splits(tmp_path: Path) -> None:
     assert (clip.speaker, clip.split) == ("anna", "test")
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_manifests_as_spreadsheets_write_them(tmp_path: Path, delimiter: str) -> None:
+    lines = [
+        ["Path", " label", "age", "split", "speaker"],
+        [r"sub\a, b.wav", "Joy", "30", "dev", " anna"],
+        ["sub/c.wav", "ps", "", "Train", ""],
+    ]
+    manifest = tmp_path / ("list.tsv" if delimiter == "\t" else "list.csv")
+    with manifest.open("w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file, delimiter=delimiter).writerows(lines)
+    with pytest.warns(UserWarning, match="columns without use: age"):
+        first, second = load_corpus(manifest).clips
+    assert (first.path, first.label) == (tmp_path / "sub" / "a, b.wav", Emotion.HAPPY)
+    assert (first.split, first.speaker) == ("val", "anna")
+    assert (second.split, second.speaker, second.label) == ("train", None, Emotion.SURPRISED)
+
+
+def test_a_backslash_may_be_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / "a\\b.wav").touch()
+    (tmp_path / "list.csv").write_text("path,label\na\\b.wav,sad\n")
+    assert load_corpus(tmp_path / "list.csv").clips[0].path == tmp_path / "a\\b.wav"
+
+
+def test_silent_clips_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "sad").mkdir()
+    for name, level in {"a": 0.0, "b": 0.1, "c": 0.5}.items():  # b: a constant
+        signal = np.full(1000, level)
+        signal[::2] += 1e-3 * (name == "c")
+        soundfile.write(tmp_path / "sad" / f"{name}.wav", signal, 8000)
+    facts = summarize(load_corpus(tmp_path))
+    assert facts["silent"] == ["sad/a.wav", "sad/b.wav"]
+    assert "silent          2\n  sad/a.wav\n  sad/b.wav" in as_text(facts)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"path,emotion\na.wav,happy\n", "'emotion' is unknown or missing"),
-        (b"path\na.wav\n", "'label' is unknown or missing"),
+        (b"path,emotion\na.wav,happy\n", "'label' is missing"),
+        (b"path\na.wav\n", "'label' is missing"),
         (b"path,label\na.wav,merry\n", "line 2: label 'merry' is not one of neutral"),
         (b"path,label,split\na.wav,sad,exam\n", "split 'exam' is not one of train"),
         (b"path,label\na.wav,sad\na.wav,sad\n", r"lists a\.wav more than once"),
         (b"path,label\na.wav\n", "number of values differs"),
+        (b"path,label,label\na.wav,sad,sad\n", "'label' is there twice"),
         (b"path,label\n", "no labelled recording"),
         (b"path,label\n\xff.wav,sad\n", r"list\.csv is not UTF-8"),
     ],
@@ -233,7 +358,7 @@ def test_unknown_layouts_are_refused_with_the_known_ones(tmp_path: Path) -> None
             load_corpus(path)
         assert all(layout.name in str(caught.value) for layout in LAYOUTS)
     (tmp_path / "a.txt").touch()
-    with pytest.raises(CorpusError, match=r"neither \.csv nor \.zip"):
+    with pytest.raises(CorpusError, match=r"neither \.csv, \.tsv nor \.zip"):
         load_corpus(tmp_path / "a.txt")
 
 
@@ -331,8 +456,8 @@ def test_each_file_is_read_once_for_its_digest(
     ravdess: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    content = Clip.content
-    monkeypatch.setattr(Clip, "content", lambda clip: (read.append(clip.name), content(clip))[1])
+    digest = Clip.digest
+    monkeypatch.setattr(Clip, "digest", lambda clip: (read.append(clip.name), digest(clip))[1])
     corpus = load_corpus(ravdess)
     assert corpus.digests() == corpus.digests()
     assert sorted(read) == [clip.name for clip in corpus.clips]

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -188,6 +190,29 @@ def test_archive_that_unpacks_to_too_much_is_stopped(
     with pytest.raises(DownloadError, match="unpacks to more than 1000 bytes"):
         unpack(path, tmp_path / "out")
     assert [entry.name for entry in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_kill_while_unpacking_leaves_nothing_that_is_loaded(tmp_path: Path) -> None:
+    path, target = tmp_path / "all.zip", tmp_path / "all"
+    path.write_bytes(GOOD)
+    code = """
+import os, signal, sys, zipfile
+from pathlib import Path
+from audio_emotion.datasets.download import unpack
+
+plain = zipfile.ZipFile.extractall
+def extractall(*arguments):
+    plain(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+zipfile.ZipFile.extractall = extractall
+unpack(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+    subprocess.run([sys.executable, "-c", code, str(path), str(target)])
+    assert len(list(tmp_path.rglob("*.wav"))) > 0
+    assert {clip.path for clip in load_corpus(tmp_path).clips} == {path}
+    unpack(path, target)
+    assert sorted(tmp_path.iterdir()) == [target, path]
 
 
 def test_damaged_archive_is_not_unpacked(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -69,3 +71,27 @@ def test_long_names_and_folders_in_the_way(tmp_path: Path) -> None:
         refuse_overwrite(tmp_path)
     with pytest.raises(OutputError, match=str(tmp_path)):
         write_text(tmp_path, "row")
+
+
+def test_what_a_kill_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "a[1].csv"
+    code = """
+import os, signal, sys
+from pathlib import Path
+from audio_emotion.files import write_with
+write_with(Path(sys.argv[1]), lambda temporary: os.kill(os.getpid(), signal.SIGKILL))
+"""
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code, str(path)])
+        assert len(list(tmp_path.iterdir())) == 1  # that of the last kill
+    others = [tmp_path / name for name in (".a.12345678.csv", ".a[1].123.csv", "b.12345678.csv")]
+    for other in others:
+        other.touch()
+
+    def save(temporary: Path) -> None:
+        write_text(path, "of another process, meanwhile")
+        temporary.write_text("mine")
+
+    write_with(path, save)
+    assert path.read_text() == "mine"
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pysubs2
 import pytest
+import soundfile
 from praatio import textgrid
 
 from audio_emotion import EMOTIONS, Prediction, read_audio, resample
@@ -225,6 +227,21 @@ def test_the_page_of_a_timeline_contains_the_sound(wav: Path) -> None:
     assert len(embedded[0]) / embedded[1] == pytest.approx(2.3, abs=0.1)
     loudness = [np.abs(resample(*one, 1000)[:2000]) for one in (embedded, plain)]
     assert np.corrcoef(*loudness)[0, 1] > 0.7
+
+
+def test_the_page_of_a_channel_contains_its_sound(wav: Path, tmp_path: Path) -> None:
+    signal, rate = read_audio(wav)
+    opposite = tmp_path / "opposite.wav"
+    soundfile.write(opposite, np.stack([signal, -signal, 0 * signal], 1), rate)
+
+    def loudness(channel: int | None) -> float:
+        (sound,) = Page(WRITERS["html"](replace(TIMELINE, channel=channel), opposite)).references
+        embedded, _ = read_audio(base64.b64decode(sound.partition(",")[2]))
+        return float(np.sqrt(np.square(embedded).mean() / np.square(signal).mean()))
+
+    assert loudness(1) == pytest.approx(1, abs=0.2)
+    assert loudness(3) < 0.01
+    assert loudness(None) == pytest.approx(1, abs=0.2)  # where the mean would be silent
 
 
 def test_the_page_of_a_timeline_shows_everything(wav: Path) -> None:

@@ -2,10 +2,7 @@
 
 import copy
 import json
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -324,32 +321,3 @@ def test_a_copy_of_a_classifier_predicts_the_same(classifier: Classifier) -> Non
     for other in (pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)):
         assert other(voice(), RATE) == expected
         assert other.path == classifier.path
-
-
-def test_a_prediction_leaves_nothing_on_disk(wav: Path, tmp_path: Path) -> None:
-    """ONNX Runtime keeps a device id and a queue of reports where its telemetry is on."""
-    home = tmp_path / "home"
-    home.mkdir()
-    env = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
-    env.pop("ORT_DISABLE_TELEMETRY", None)
-    command = [sys.executable, "-m", "audio_emotion", "predict", str(wav)]
-    subprocess.run(command, check=True, env=env, capture_output=True)
-    assert not [path for path in home.rglob("*") if path.is_file()]
-
-
-def test_speech_is_found_at_the_rate_of_its_detector(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The reference network works at 22,050 Hz, the detector at 16,000."""
-    classifier, heard = Classifier(model), []
-    assert classifier.sampling_rate == 22_050
-
-    def regions(signal: np.ndarray) -> list[tuple[int, int]]:
-        heard.append(len(signal) / 16_000)
-        return [(0, 16_000), (90_000, 106_000)]
-
-    monkeypatch.setattr("audio_emotion.inference.classifier.speech_regions", regions)
-    long = np.concatenate([voice(), np.zeros(3 * RATE), voice()]).astype(np.float32)
-    found = classifier(long, RATE)
-    assert heard == [pytest.approx(len(long) / RATE, abs=1e-3)]
-    assert 1 < found.speech_dur <= 2

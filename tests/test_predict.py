@@ -1,11 +1,19 @@
 """What a prediction rests on: speech, wherever it is, and words where there is none."""
 
+import io
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
 from audio_emotion import Classifier, Prediction, resample
-from audio_emotion.inference.speech import speech_regions
+from audio_emotion.audio import StoredSignal
+from audio_emotion.audio.stored import PIECE
+from audio_emotion.errors import AudioError
+from audio_emotion.inference.speech import Part, speech_regions
 from audio_emotion.notices import Code
 from conftest import SAMPLES, voice
 
@@ -150,3 +158,66 @@ def test_regions_are_a_second_apart(spoken: np.ndarray, rate: int) -> None:
     for pause, regions in [(0.4, 1), (3.0, 2)]:
         joined = np.concatenate([word, np.zeros(round(pause * RATE), np.float32), word])
         assert len(speech_regions(joined)) == regions
+
+
+def test_speech_is_found_at_the_rate_of_its_detector(spoken: np.ndarray, rate: int) -> None:
+    """A model may work at any rate, the detector works at 16,000 Hz."""
+    pause = np.zeros(3 * rate, np.float32)
+    joined = np.concatenate([spoken, pause, spoken])
+    expected = np.array(speech_regions(resample(joined, rate, RATE))) / RATE
+    found = np.array(speech_regions(resample(joined, rate, 22_050), 22_050)) / 22_050
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_a_recording_needs_little_memory_at_any_rate(tmp_path: Path) -> None:
+    """As float32 of its own rate, the signal would take 1.9 GB."""
+    path = tmp_path / "fast.flac"
+    with soundfile.SoundFile(path, "w", 655_350, 8, "PCM_16") as file:
+        for _ in range(90):
+            file.write(np.zeros((655_350, 8), np.int16))
+    code = f"""
+import resource
+from audio_emotion import Classifier
+classifier = Classifier()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert classifier.file({str(path)!r}).duration == 90
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 100 * 1024  # KiB
+
+
+def test_minutes_are_stored_in_sixteen_bits() -> None:
+    rng = np.random.default_rng(0)
+    signal = rng.standard_normal(5 * PIECE // 2 + 7).astype(np.float32)
+    signal[2 * PIECE :] *= 1e-3  # each piece has a full scale of its own
+    blocks = np.split(signal, [1, 5, 100_000, 2_000_000 // 3, 2 * PIECE + 3])
+    stored = StoredSignal(blocks, RATE, RATE)
+    peak = np.abs(signal).max()
+    assert (len(stored), stored.silent) == (len(signal), False)
+    assert stored.duration == len(signal) / RATE
+    np.testing.assert_allclose(stored[: 2 * PIECE], signal[: 2 * PIECE] / peak, rtol=1e-6)
+    for part in (slice(2 * PIECE - 5, None), slice(3, 9), slice(PIECE - 1, 2 * PIECE + 1)):
+        np.testing.assert_allclose(stored[part], signal[part] / peak, atol=1e-3 * 2**-15)
+    assert stored._pieces[2].dtype == np.int16
+
+
+def test_a_part_of_a_part_is_a_part_of_the_signal() -> None:
+    part = Part(np.arange(10, dtype=np.float32), 2, 8)
+    assert (len(part), part[:].tolist(), part[1:3].tolist()) == (6, [2, 3, 4, 5, 6, 7], [3, 4])
+    assert Part(part, 1, 3)[:].tolist() == [3, 4]
+
+
+def test_a_stray_sample_is_refused_in_a_file_as_in_an_array(
+    classifier: Classifier, spoken: np.ndarray, rate: int
+) -> None:
+    stray, loud = io.BytesIO(), io.BytesIO()
+    huge = np.tile(spoken, 3)
+    huge[1000] = 1e20
+    soundfile.write(stray, huge, rate, format="WAV", subtype="FLOAT")
+    with pytest.raises(AudioError, match="out of all proportion"):
+        classifier.file(stray)
+    soundfile.write(loud, 1e30 * spoken, rate, format="WAV", subtype="FLOAT")
+    np.testing.assert_allclose(
+        values(classifier.file(loud)), values(classifier(spoken, rate)), atol=1e-4
+    )

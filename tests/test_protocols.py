@@ -157,6 +157,23 @@ def test_cross_corpus_trains_on_the_first_and_tests_the_others(
         build("cross-corpus", ravdess24)
 
 
+def test_cross_corpus_says_which_clips_state_no_speaker(ravdess24: Corpus, tmp_path: Path) -> None:
+    for n in range(3):
+        (tmp_path / "other" / "sad").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "other" / "sad" / f"{n}.wav").write_bytes(bytes([n]))
+    nameless = [replace(c, speaker=None) for c in ravdess24.clips[:2]]
+    main = replace(ravdess24, clips=(*nameless, *ravdess24.clips[2:]))
+    both = join([main, load_corpus(tmp_path / "other")])
+    with pytest.warns(UserWarning, match="state no speaker") as caught:
+        (fold,) = build("cross-corpus", both).folds
+    said = [str(warning.message) for warning in caught]
+    assert said[0].startswith("2 clips state no speaker; they are trained on")
+    assert said[1].startswith("3 clips state no speaker; they are tested")
+    for clip, split in zip(both.clips, fold.splits, strict=True):
+        if not clip.speaker:
+            assert split == ("train" if clip.corpus == "RAVDESS" else "test")
+
+
 def test_cross_corpus_is_evaluated_among_shared_labels(ravdess24: Corpus, tmp_path: Path) -> None:
     """A model trained on CREMA-D cannot know calm and surprised."""
     both = join([crema_d(tmp_path), ravdess24])

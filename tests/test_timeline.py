@@ -239,6 +239,7 @@ def test_each_channel_has_its_own_timeline(
     voice, silence = timelines_of_file(tmp_path / "call.wav", classifier, separate=True)
     assert speech(voice)
     assert not speech(silence)
+    assert (voice.channel, silence.channel) == (1, 2)
 
 
 @pytest.mark.parametrize(("suffix", "channels"), [("flac", 2), ("mp4", 1)])

@@ -1,15 +1,19 @@
 """Outputs that appear whole or not at all, and never replace a file unasked."""
 
 import os
+import re
 import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 from .errors import OutputError, translated
+
+TOKEN = 4  # bytes by which temporary files differ
 
 
 def refuse_overwrite(path: Path | None, force: bool = False) -> None:
@@ -22,6 +26,11 @@ def refuse_overwrite(path: Path | None, force: bool = False) -> None:
         raise OutputError(f"{path} exists already; name another output or pass --force")
 
 
+def is_special(path: Path) -> bool:
+    """Return whether `path` is a device, a pipe or the like, which is written to as it is."""
+    return path.exists() and not path.is_file()
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` if the block succeeds.
@@ -31,13 +40,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the file cannot be made or written.
     """
-    special = path.exists() and not path.is_file()
+    special = is_special(path)
     target = path if special else Path(os.path.realpath(path))
     folder = Path(tempfile.gettempdir()) if special else target.parent
-    temporary = folder / f".{target.stem[:64]}.{secrets.token_hex(4)}{target.suffix}"
     with translated(OutputError, path):
         folder.mkdir(parents=True, exist_ok=True)
-        temporary.open("xb").close()
+        temporary, lock = _temporary(folder, f".{target.stem[:64]}.", target.suffix)
         if target.is_file():
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
     try:
@@ -50,6 +58,49 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+        lock.close()
+
+
+def locked(path: Path) -> FileIO | None:
+    """Open a file, made if need be, that no other process has; None if one has it.
+
+    The file is free again once it is closed, or its process ends in any way.
+    """
+    while True:
+        file = FileIO(path, "a+")
+        if _lock(file) is False:
+            file.close()
+            return None
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        file.close()  # somebody removed it in between
+
+
+def _lock(file: FileIO) -> bool | None:
+    """Return whether a file is ours from now on, or None if nobody can know."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ModuleNotFoundError, OSError):  # Windows, and file systems without locks
+        return None
+    return True
+
+
+def _temporary(folder: Path, prefix: str, suffix: str) -> tuple[Path, FileIO]:
+    """Make a file, and remove those that killed processes left."""
+    name = re.compile(re.escape(prefix) + f"[0-9a-f]{{{2 * TOKEN}}}" + re.escape(suffix))
+    for left in (path for path in folder.iterdir() if name.fullmatch(path.name)):
+        with suppress(OSError), FileIO(left, "r+") as file:
+            if _lock(file):
+                left.unlink()
+    while True:
+        temporary = folder / f"{prefix}{secrets.token_hex(TOKEN)}{suffix}"
+        lock = locked(temporary)
+        if lock:
+            return temporary, lock
 
 
 def write_text(path: Path, text: str) -> None:

@@ -52,6 +52,10 @@ ALIASES = {  # what people and other corpora write, in lower case
     "dis": Emotion.DISGUST,
     "disgusted": Emotion.DISGUST,
     "surprise": Emotion.SURPRISED,
+    "sur": Emotion.SURPRISED,
+    "ps": Emotion.SURPRISED,  # pleasant surprise
+    "pleasant_surprise": Emotion.SURPRISED,
+    "pleasant_surprised": Emotion.SURPRISED,
 }
 
 

@@ -1,6 +1,7 @@
 """Recordings in, mono float32 signals out.
 
 signal    arrays checked, scaled and resampled
+stored    signals of any length in little memory
 reading   paths, bytes and files read, by libsndfile (`sndfile`) or FFmpeg (`ffmpeg`)
 mix       channels mixed to one
 find      recordings in folders
@@ -8,8 +9,18 @@ find      recordings in folders
 
 from .find import AUDIO_SUFFIXES, audio_files, expand
 from .mix import Mixer
-from .reading import MAX_DUR, Source, buffered, describe, load_audio, open_audio, read_audio
-from .signal import Signal, as_signal, check_rate, resample, to_samples
+from .reading import (
+    MAX_DUR,
+    Source,
+    buffered,
+    describe,
+    load_audio,
+    open_audio,
+    read_audio,
+    store_audio,
+)
+from .signal import Resampler, Signal, as_signal, check_rate, resample, to_samples
+from .stored import StoredSignal
 from .stream import AudioStream
 
 __all__ = [
@@ -17,8 +28,10 @@ __all__ = [
     "MAX_DUR",
     "AudioStream",
     "Mixer",
+    "Resampler",
     "Signal",
     "Source",
+    "StoredSignal",
     "as_signal",
     "audio_files",
     "buffered",
@@ -29,5 +42,6 @@ __all__ = [
     "open_audio",
     "read_audio",
     "resample",
+    "store_audio",
     "to_samples",
 ]

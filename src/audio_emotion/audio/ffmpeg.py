@@ -25,6 +25,7 @@ TIMED = {"mov", "matroska", "asf", "flv", "mpegts", "avi"}  # containers whose t
 GAP_DUR = 0.05  # s; shorter gaps are rounding and encoder delay
 SLOP_DUR = 0.5  # s that a header may announce too much
 MAX_GAP_DUR = 600.0  # s; what jumps further joins two recordings
+MAX_GAPS_DUR = 3600.0  # s of all gaps that are filled: jumping times must not make days of sound
 ZEROS = 1 << 16  # frames of silence yielded at a time
 
 
@@ -69,7 +70,7 @@ def _open(file: BinaryIO, name: str) -> Any:
     file.seek(0)
     try:
         return av.open(file, "r", options=OPTIONS)
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:  # OSError: it seeks anywhere
         raise AudioError(f"{name} is not audio in any format known here") from error
 
 
@@ -95,9 +96,9 @@ def _is_loud(file: BinaryIO, name: str, track: int) -> bool:
 def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> Iterator[Signal]:
     """Yield `(frames, channels)` at the rate and layout of the first frame."""
     timed = not TIMED.isdisjoint(container.format.name.split(","))
-    begin = (container.start_time or 0) / av.time_base
+    clock = _Clock((container.start_time or 0) / av.time_base, stream.rate)
     rate, layout = stream.rate, stream.layout.name
-    resampler, kind, position = av.AudioResampler("flt", layout, rate), None, 0
+    resampler, kind = av.AudioResampler("flt", layout, rate), None
     promised = _promised_dur(container, stream, timed)
     with container:
         try:
@@ -105,33 +106,62 @@ def _blocks(container: Any, stream: Any, name: str, notices: list[Notice]) -> It
                 if kind != (kind := (frame.sample_rate, frame.layout.name, frame.format.name)):
                     resampler = av.AudioResampler("flt", layout, rate)
                 if timed and frame.time is not None:
-                    missing = round((frame.time - begin) * rate) - position
-                    if missing > MAX_GAP_DUR * rate:
-                        message = f"its times jump by {missing / rate:.0f} s, which are left out"
-                        notices.append(Notice(Code.DAMAGED, message))
-                        begin = frame.time - position / rate
-                    elif missing > GAP_DUR * rate:
-                        position += missing
-                        yield from _silence(missing, stream.channels)
+                    yield from _silence(clock.gap(frame.time), stream.channels)
                 for packed in resampler.resample(frame):
-                    position += packed.samples
+                    clock.position += packed.samples
                     yield _samples(packed)
-        except av.error.FFmpegError as error:
-            if not position:
+        except (av.error.FFmpegError, OSError) as error:
+            if not clock.position:
                 with translated(AudioError, name):
                     raise
-            message = f"damaged after {position / rate:.1f} s ({error.strerror}); used up to there"
+            message = f"damaged after {clock.seconds:.1f} s ({error.strerror}); used up to there"
             notices.append(Notice(Code.CUT_SHORT, message))
         else:
-            if position / rate + SLOP_DUR < promised:
-                message = f"cut short: it ends after {position / rate:.1f} s of {promised:.1f} s"
+            if clock.seconds + SLOP_DUR < promised:
+                message = f"cut short: it ends after {clock.seconds:.1f} s of {promised:.1f} s"
                 notices.append(Notice(Code.CUT_SHORT, message))
+    if clock.left_out:
+        message = f"its times jump by {clock.left_out:.0f} s, which are left out"
+        notices.append(Notice(Code.DAMAGED, message))
+
+
+class _Clock:
+    """Where a recording is, by its samples and by its timestamps.
+
+    Args:
+        begin: timestamp of the first sample, in seconds.
+        rate: sampling rate in Hz.
+    """
+
+    def __init__(self, begin: float, rate: int) -> None:
+        self.begin, self.rate = begin, rate
+        self.position = 0  # samples so far, the silence of gaps included
+        self.left_out = 0.0  # s of gaps that are no silence
+        self._filled = 0.0  # s of gaps that are
+
+    @property
+    def seconds(self) -> float:
+        return self.position / self.rate
+
+    def gap(self, time: float) -> int:
+        """Return the samples of silence before what begins at `time`, and count them."""
+        missing = time - self.begin - self.seconds
+        if missing <= GAP_DUR:
+            return 0
+        if missing > MAX_GAP_DUR or self._filled + missing > MAX_GAPS_DUR:
+            self.left_out += missing
+            self.begin += missing
+            return 0
+        self._filled += missing
+        samples = round(missing * self.rate)
+        self.position += samples
+        return samples
 
 
 def _frames(container: Any, stream: Any, notices: list[Notice]) -> Iterator[Any]:
     """Decode packet by packet: one that is damaged does not end the recording."""
     damaged, error, any_frame = 0, None, False
-    for packet in container.demux(stream):
+    for packet in _packets(container, stream):
         try:
             frames = packet.decode()
         except av.error.InvalidDataError as invalid:
@@ -144,6 +174,15 @@ def _frames(container: Any, stream: Any, notices: list[Notice]) -> Iterator[Any]
     if damaged:
         message = f"{damaged} packets are damaged and left out"
         notices.append(Notice(Code.DAMAGED, message))
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    while True:
+        try:
+            yield from container.demux(stream)
+        except IndexError:  # of a stream that begins midway; PyAV knows those of the header
+            continue
+        return
 
 
 def _samples(packed: Any) -> Signal:

@@ -16,13 +16,12 @@ AUDIO_SUFFIXES = frozenset(
     )
 )
 
-RESOURCE_FORK = "._"  # what macOS leaves beside a file on other disks
-
 
 def audio_files(root: Path) -> list[Path]:
     """Return every file below `root` with the suffix of a recording, sorted by path.
 
-    Linked folders are followed once. Folders that cannot be read are skipped with a warning.
+    Linked folders are followed once. Folders that cannot be read are skipped with a warning, names
+    that begin with a dot without one.
     """
     found: list[Path] = []
     seen: set[str] = set()
@@ -32,7 +31,8 @@ def audio_files(root: Path) -> list[Path]:
             folders.clear()
             continue
         seen.add(real)
-        paths = (Path(folder, name) for name in names if not name.startswith(RESOURCE_FORK))
+        folders[:] = (name for name in folders if not name.startswith("."))
+        paths = (Path(folder, name) for name in names if not name.startswith("."))
         found += [p for p in paths if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()]
     return sorted(found)
 

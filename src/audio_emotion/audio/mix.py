@@ -22,6 +22,7 @@ class Mixer:
         self._energy = np.zeros(1)  # of each channel
         self._mean_energy = 0.0
 
+    @np.errstate(invalid="ignore", over="ignore")  # what is not finite is refused later
     def __call__(self, block: Signal) -> Signal:
         """Map `(frames, channels)` to `(frames,)`."""
         mean: Signal = block.mean(1)

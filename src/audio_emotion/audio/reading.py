@@ -7,12 +7,13 @@ to a maximum duration.
 
 import io
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, cast
 
 import numpy as np
 import soundfile
@@ -22,13 +23,17 @@ from ..notices import AudioWarning, Code, Notice
 from .mix import Mixer
 from .signal import Signal
 from .sndfile import sndfile_stream
+from .stored import StoredSignal
 from .stream import AudioStream
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Source: TypeAlias = str | PathLike[str] | Buffer | BinaryIO
 
-MAX_BUFFERED = 1 << 30  # bytes of a stream that cannot seek
+MAX_BUFFERED = 1 << 32  # bytes of a stream that cannot seek
+IN_MEMORY = 1 << 25  # bytes of it; more go to a temporary file
+CHUNK = 1 << 20  # bytes copied at a time
 MAX_DUR = 3600.0  # s of one recording that are decoded by default
+MAX_SAMPLES = 1 << 28  # of a signal that is read whole: 1 GiB, an hour at 74 kHz
 
 
 @contextmanager
@@ -71,8 +76,8 @@ def read_audio(
 
     Raises:
         AudioError: the file is missing, a directory, empty, not audio, truncated or without
-            samples; it holds NaN or infinity; or its header states an absurd sampling rate or
-            number of channels.
+            samples; it holds NaN or infinity, or more than `MAX_SAMPLES`; or its header states an
+            absurd sampling rate or number of channels.
     """
     signal, rate, notices = load_audio(source, max_dur=max_dur, track=track)
     for notice in notices:
@@ -84,27 +89,72 @@ def load_audio(
     source: Source, *, max_dur: float = MAX_DUR, track: int | None = None
 ) -> tuple[Signal, int, list[Notice]]:
     """Do as `read_audio`, and return the notices instead of warning."""
+    kept: list[Signal] = []
+    count = 0
+    with _mono(source, max_dur, track) as (blocks, rate, notices):
+        for block in blocks:
+            kept.append(block)
+            count += len(block)
+            if count > MAX_SAMPLES:
+                raise AudioError(
+                    f"{describe(source)} holds more than {MAX_SAMPLES:,} samples at {rate} Hz; "
+                    "read less of it, or resample it"
+                )
+    return np.concatenate(kept), rate, notices
+
+
+def store_audio(
+    source: Source, sampling_rate: int, *, max_dur: float = MAX_DUR, track: int | None = None
+) -> tuple[StoredSignal, list[Notice]]:
+    """Read a recording as `read_audio` does, in memory that grows with its seconds alone.
+
+    Args:
+        source: as `read_audio`.
+        sampling_rate: of the stored signal, in Hz.
+        max_dur: as `read_audio`.
+        track: as `open_audio`.
+
+    Returns:
+        The signal, and what qualifies it.
+
+    Raises:
+        AudioError: as `read_audio`, or a sample is out of all proportion to the rest.
+    """
+    with _mono(source, max_dur, track) as (blocks, rate, notices):
+        return StoredSignal(blocks, rate, sampling_rate), notices
+
+
+@contextmanager
+def _mono(
+    source: Source, max_dur: float, track: int | None
+) -> Iterator[tuple[Iterator[Signal], int, list[Notice]]]:
+    """Yield the blocks of a recording, mixed and checked, its rate, and notices as they come."""
     if not max_dur > 0:
         raise AudioError(f"max_dur is {max_dur} s; it must be positive")
-    name = describe(source)
     with open_audio(source, track=track) as stream:
-        rate, notices = stream.sampling_rate, stream.notices
-        most = round(max_dur * rate) if max_dur < np.inf else sys.maxsize
-        signal = _gather(map(Mixer(notices), stream.blocks), most)
-        if len(signal) > most:
-            signal = signal[:most]
-            notices.append(
-                Notice(Code.NOT_READ, f"longer than {max_dur:g} s; the rest is not read")
-            )
-    if not signal.size:
+        blocks = _mixed(stream, describe(source), max_dur)
+        yield blocks, stream.sampling_rate, stream.notices
+
+
+def _mixed(stream: AudioStream, name: str, max_dur: float) -> Iterator[Signal]:
+    left = round(max_dur * stream.sampling_rate) if max_dur < np.inf else sys.maxsize
+    any_read = False
+    for block in map(Mixer(stream.notices), stream.blocks):
+        if not np.isfinite(block).all():
+            raise AudioError(f"{name} holds NaN or infinite samples; export it again")
+        any_read = True
+        yield block[:left]
+        if len(block) > left:
+            message = f"longer than {max_dur:g} s; the rest is not read"
+            stream.notices.append(Notice(Code.NOT_READ, message))
+            return
+        left -= len(block)
+    if not any_read:
         raise AudioError(f"{name} holds no samples")
-    if not np.isfinite(signal).all():
-        raise AudioError(f"{name} holds NaN or infinite samples; export it again")
-    return signal, rate, notices
 
 
 def buffered(source: Source) -> Source:
-    """Return what can be read again: the content of a pipe, any other source as it is.
+    """Return what can be read again: a copy of a pipe's content, any other source as it is.
 
     Raises:
         AudioError: it is no source, or holds more than `MAX_BUFFERED` bytes.
@@ -120,16 +170,28 @@ def buffered(source: Source) -> Source:
             if not path.exists() or path.is_file() or path.is_dir():
                 return source
             with path.open("rb") as pipe:
-                content = pipe.read(MAX_BUFFERED + 1)
+                return _copied(pipe, name)
         elif not hasattr(source, "seekable"):
             raise AudioError(f"{source!r} is no recording: pass a path, bytes or a binary file")
         elif source.seekable():
             return source
         else:
-            content = source.read(MAX_BUFFERED + 1)
-    if len(content) > MAX_BUFFERED:
-        raise AudioError(f"{name} holds more than {MAX_BUFFERED >> 20} MiB; save it to a file")
-    return content
+            return _copied(source, name)
+
+
+def _copied(stream: BinaryIO, name: str) -> Source:
+    """Return the content of a stream, or if it is long a temporary file without a name."""
+    content = stream.read(IN_MEMORY)
+    if len(content) < IN_MEMORY:
+        return content
+    file = tempfile.TemporaryFile()  # noqa: SIM115  its reader closes it
+    while content:
+        file.write(content)
+        if file.tell() > MAX_BUFFERED:
+            file.close()
+            raise AudioError(f"{name} holds more than {MAX_BUFFERED >> 20} MiB; save it to a file")
+        content = stream.read(CHUNK)
+    return cast(BinaryIO, file)
 
 
 def describe(source: Source) -> str:
@@ -138,7 +200,8 @@ def describe(source: Source) -> str:
         return f"recording of {len(source)} bytes"
     if isinstance(source, str | PathLike):
         return str(source)
-    return str(getattr(source, "name", "recording"))
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "recording"  # temporary files have numbers
 
 
 @contextmanager
@@ -163,15 +226,3 @@ def _opened(source: Source, name: str) -> Iterator[BinaryIO]:
     finally:
         if file is not source:
             file.close()
-
-
-def _gather(blocks: Iterator[Signal], most: int) -> Signal:
-    """Join blocks until there are more than `most` samples."""
-    kept: list[Signal] = []
-    count = 0
-    for block in blocks:
-        kept.append(block)
-        count += len(block)
-        if count > most:
-            break
-    return np.concatenate(kept) if kept else np.zeros(0, np.float32)

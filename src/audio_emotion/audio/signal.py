@@ -11,7 +11,9 @@ Signal: TypeAlias = npt.NDArray[np.float32]
 
 MIN_RATE, MAX_RATE = 1_000, 768_000  # Hz; telephones use 8000, the fastest converters 768000
 LOUDEST = 8.0  # amplitude from which floats are taken for another full scale than 1
-STRAY = 1e4  # a peak so much above all but a thousandth of the samples is no sound
+STRAY = 1e4  # a peak so much above nearly all samples is no sound
+STRAY_SHARE = 1e-3  # of the samples, that come nearer to a peak of sound
+SMALLEST, LARGEST = -16, 1024  # exponents of two that `PeakMeter` tells apart: LOUDEST / STRAY, up
 
 
 def as_signal(signal: npt.ArrayLike, sampling_rate: float, *, whole: bool = True) -> Signal:
@@ -41,9 +43,15 @@ def as_signal(signal: npt.ArrayLike, sampling_rate: float, *, whole: bool = True
         return _from_integers(array)
     if array.dtype.kind != "f" or not np.isfinite(array).all():
         raise AudioError("the signal holds NaN, infinite or non-numeric samples")
-    peak = float(np.abs(array).max())
-    if peak > LOUDEST:
-        array = _scaled_down(array, peak, whole)
+    meter = PeakMeter()
+    meter.add(array)
+    if meter.peak > LOUDEST:
+        if not whole:
+            raise AudioError(
+                f"samples reach {meter.peak:.3g}; pass floats whose full scale is 1, or integers"
+            )
+        meter.check()
+        array = array / meter.peak
     return np.ascontiguousarray(array, np.float32)
 
 
@@ -74,19 +82,37 @@ def _from_integers(array: npt.NDArray[Any]) -> Signal:
     return ((array.astype(np.float64) - middle) / full_scale).astype(np.float32)
 
 
-def _scaled_down(array: npt.NDArray[Any], peak: float, whole: bool) -> npt.NDArray[Any]:
-    """Scale floats that were meant for another full scale; refuse one stray sample."""
-    if not whole:
-        raise AudioError(
-            f"samples reach {peak:.3g}; pass floats whose full scale is 1, or integers"
-        )
-    common = float(np.quantile(np.abs(array), 0.999))
-    if common < peak / STRAY:
-        raise AudioError(
-            f"a sample of {peak:.3g} is out of all proportion to the others ({common:.3g}); "
-            "repair the recording"
-        )
-    return array / peak
+class PeakMeter:
+    """The peak of consecutive blocks, and whether it is out of all proportion to the rest.
+
+    Attributes:
+        peak: the largest amplitude so far.
+    """
+
+    def __init__(self) -> None:
+        self.peak = 0.0
+        self._counts = np.zeros(LARGEST - SMALLEST + 1, np.int64)  # by the exponent of two
+
+    def add(self, block: npt.NDArray[Any]) -> None:
+        """Measure the next block of finite floats."""
+        self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
+        exponents = np.clip(np.frexp(block)[1], SMALLEST, LARGEST) - SMALLEST
+        self._counts += np.bincount(exponents, minlength=len(self._counts))
+
+    def check(self) -> None:
+        """Refuse a stray sample.
+
+        Raises:
+            AudioError: the peak is above `LOUDEST`, and hardly any other sample comes near it.
+        """
+        if self.peak <= LOUDEST:
+            return
+        near = self._counts[np.frexp(self.peak / STRAY)[1] - SMALLEST :].sum()
+        if near < STRAY_SHARE * self._counts.sum():
+            raise AudioError(
+                f"a sample of {self.peak:.3g} is out of all proportion to the others; "
+                "repair the recording"
+            )
 
 
 def resample(signal: Signal, sampling_rate: int, target_rate: int) -> Signal:
@@ -100,6 +126,42 @@ def resample(signal: Signal, sampling_rate: int, target_rate: int) -> Signal:
     if sampling_rate == target_rate:
         return signal
     return cast(Signal, soxr.resample(signal, sampling_rate, target_rate).astype(np.float32))
+
+
+class Resampler:
+    """A mono signal resampled as it arrives, the same however it is cut.
+
+    Args:
+        sampling_rate: of the signal, in Hz.
+        target_rate: in Hz.
+    """
+
+    def __init__(self, sampling_rate: float, target_rate: int) -> None:
+        import soxr
+
+        self.sampling_rate = sampling_rate
+        self.samples = 0  # pushed so far
+        same = sampling_rate == target_rate
+        self._stream = None if same else soxr.ResampleStream(sampling_rate, target_rate, 1)
+
+    @property
+    def duration(self) -> float:
+        """Seconds pushed so far."""
+        return self.samples / self.sampling_rate
+
+    def push(self, signal: Signal) -> Signal:
+        """Take more samples, and return those that are ready."""
+        self.samples += len(signal)
+        return signal if self._stream is None else self._resampled(signal, last=False)
+
+    def flush(self) -> Signal:
+        """Return the samples that remain at the end."""
+        empty = np.zeros(0, np.float32)
+        return empty if self._stream is None else self._resampled(empty, last=True)
+
+    def _resampled(self, signal: Signal, last: bool) -> Signal:
+        assert self._stream is not None
+        return cast(Signal, self._stream.resample_chunk(signal, last=last))
 
 
 def to_samples(seconds: float, sampling_rate: int) -> int:

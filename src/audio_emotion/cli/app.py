@@ -76,6 +76,9 @@ def main() -> None:
     except AudioEmotionError as error:
         say(str(error))
         sys.exit(2)
+    except OSError as error:  # of a disk that is full, most likely
+        say(f"{error.filename or 'the output'} cannot be read or written: {error.strerror}")
+        sys.exit(2)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA_TRAIN:
             raise

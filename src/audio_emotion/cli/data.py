@@ -20,7 +20,7 @@ def data(
     ] = ",".join(EMOTIONS),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Summarise a corpus: labels, speakers, channels, durations, duplicates, unreadable files.
+    """Summarise a corpus: labels, speakers, durations, duplicates, silent and unreadable files.
 
     Examples:
 

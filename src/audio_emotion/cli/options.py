@@ -17,6 +17,7 @@ from ..files import refuse_overwrite
 
 T = TypeVar("T")
 STDIN = "-"
+ENDS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 IMAGES = (".png", ".svg", ".pdf")
 
 Corpora = Annotated[
@@ -97,26 +98,43 @@ def with_progress(items: Sequence[T], what: str, *, hidden: bool = False) -> Ite
 
 
 @contextmanager
+def terminations_interrupt() -> Iterator[None]:
+    """Treat a request to end, or the end of the terminal, in the block as Ctrl-C."""
+    before = {number: signal.getsignal(number) for number in ENDS}
+    for number in ENDS:
+        if before[number] is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def interrupts_deferred() -> Iterator[None]:
     """Raise a Ctrl-C of the block at its end; a second one takes effect at once.
 
     Inside a callback of libsndfile the exception would be lost, and the recording seem truncated.
     """
     pressed = False
+    numbers = [n for n in ENDS if signal.getsignal(n) is signal.default_int_handler]
+
+    def restore() -> None:
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
 
     def defer(*_: object) -> None:
         nonlocal pressed
         pressed = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        restore()
 
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield  # somebody else handles or ignores it
-        return
-    signal.signal(signal.SIGINT, defer)
+    for number in numbers:  # others are ignored, or somebody else's
+        signal.signal(number, defer)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        restore()
     if pressed:
         raise KeyboardInterrupt
 

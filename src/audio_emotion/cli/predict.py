@@ -1,19 +1,24 @@
 """`audio-emotion predict`: recordings in, a label for each out."""
 
+import hashlib
+import json as json_
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
 from ..audio import MAX_DUR, expand
-from ..errors import AudioError, StoppedError
-from ..files import atomic_path, refuse_overwrite
-from ..formats.predictions import FORMATS, as_table, get_writer
+from ..errors import AudioError, OutputError, StoppedError, translated
+from ..files import is_special, refuse_overwrite
+from ..formats.partial import PartialOutput
+from ..formats.predictions import FORMATS, PredictionWriter, as_table, get_writer
 from ..inference.classifier import Classifier
 from ..inference.result import FileResult, predict_file
+from ..version import __version__
 from .options import (
     STDIN,
     Force,
@@ -23,9 +28,13 @@ from .options import (
     format_option,
     interrupts_deferred,
     opened_source,
+    say,
+    terminations_interrupt,
     with_progress,
 )
 
+Recording = str | Path | FileResult  # to read, or the result of one that cannot be found
+Predict = Callable[..., FileResult]
 MANY = 20  # recordings from which a progress bar is shown
 
 
@@ -46,8 +55,9 @@ def predict(
 ) -> None:
     """Predict the emotion of each recording.
 
-    Results are written as they come. A recording that cannot be read gets a row that says why, and
-    the exit code is then 1. Ctrl-C keeps the finished rows.
+    Results are written as they come, those for --out to OUT.part until all are there. A recording
+    that cannot be read gets a row that says why, and the exit code is then 1. Ctrl-C, and a full
+    disk, keep the finished rows in OUT; after a kill the same command goes on with OUT.part.
 
     Examples:
 
@@ -63,43 +73,102 @@ def predict(
     refuse_overwrite(out, force)
     classifier = Classifier(model)
     recordings = list(_expanded(sources))
-    failures: list[bool] = []  # of each result
+    predict_one = partial(predict_file, classifier, max_dur=max_dur, track=track)
+    if out and not is_special(out):
+        command = _digest(classifier, str(max_dur), str(track), *sources)
+        with (
+            PartialOutput(out, command, classifier.info.calibration.threshold, force=force) as part,
+            terminations_interrupt(),
+        ):
+            failed = _to_file(part, writer, classifier.labels, recordings, predict_one)
+    else:
+        failed = _to_stream(out, writer, classifier.labels, recordings, predict_one)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _to_file(
+    part: PartialOutput,
+    writer: PredictionWriter,
+    labels: Sequence[str],
+    recordings: Sequence[Recording],
+    predict_one: Predict,
+) -> bool:
+    """Write a file, whatever ends the work, and return whether a recording could not be read."""
+    rest = part.missing(recordings, _name)
+    if len(rest) < len(recordings):
+        say(f"{len(recordings) - len(rest)} of {len(recordings)} recordings are done; going on")
+    shown = with_progress(rest, "predicting", hidden=len(rest) < MANY)
+    try:
+        for result in _results(predict_one, shown):
+            part.add(result)
+    finally:
+        with interrupts_deferred():
+            failed = any(result.error is not None for result in part.results())
+            kept = part.write(writer, labels)
+        missing = _missing(kept, len(recordings), part.out)
+        if missing and sys.exc_info()[1]:
+            say(missing)
+    if missing:
+        raise StoppedError(missing)
+    return failed
+
+
+def _to_stream(
+    out: Path | None,
+    writer: PredictionWriter,
+    labels: Sequence[str],
+    recordings: Sequence[Recording],
+    predict_one: Predict,
+) -> bool:
+    """Write results as they come, and return whether a recording could not be read."""
+    failures: list[bool] = []  # of each result that is written
     with _opened(out) as stream:
         terminal = stream.isatty()
         hidden = (terminal and writer is not as_table) or len(recordings) < MANY
         shown = with_progress(recordings, "predicting", hidden=hidden)
-        results = _results(classifier, shown, max_dur, track, failures)
-        for text in writer(results, classifier.labels, terminal):
+        for text in writer(_results(predict_one, shown, failures), labels, terminal):
             stream.write(text)
             stream.flush()  # so that readers get each result when it is there
-    done = len(failures)
-    if done < len(recordings):
-        raise StoppedError(f"{done} of {len(recordings)} recordings are in {out or 'the output'}")
-    if any(failures):
-        raise typer.Exit(1)
+    missing = _missing(len(failures), len(recordings), out or "the output")
+    if missing:
+        raise StoppedError(missing)
+    return any(failures)
+
+
+def _missing(done: int, total: int, where: object) -> str:
+    if done == total:
+        return ""
+    return f"{done} of {total} recordings are in {where}, {total - done} are missing"
 
 
 def _results(
-    classifier: Classifier,
-    sources: Iterable[str | Path | FileResult],
-    max_dur: float,
-    track: int | None,
-    failures: list[bool],
+    predict_one: Predict, recordings: Iterable[Recording], failures: list[bool] | None = None
 ) -> Iterator[FileResult]:
     """Yield results until Ctrl-C is pressed, and note of each whether it is an error."""
     with suppress(KeyboardInterrupt):
-        for source in sources:
-            if isinstance(source, FileResult):
-                result = source
+        for recording in recordings:
+            if isinstance(recording, FileResult):
+                result = recording
             else:
-                content = opened_source(source) if source == STDIN else source
+                content = opened_source(recording) if recording == STDIN else recording
                 with interrupts_deferred():
-                    result = predict_file(
-                        classifier, content, max_dur=max_dur, track=track, name=str(source)
-                    )
+                    result = predict_one(content, name=str(recording))
             with interrupts_deferred():  # until it is written
                 yield result
-                failures.append(result.error is not None)
+                if failures is not None:
+                    failures.append(result.error is not None)
+
+
+def _name(recording: Recording) -> str:
+    return recording.file if isinstance(recording, FileResult) else str(recording)
+
+
+def _digest(classifier: Classifier, *facts: str) -> str:
+    """Return what tells a command from one with another model, other sources or other options."""
+    digest = hashlib.sha256(classifier.path.read_bytes())
+    digest.update(json_.dumps([__version__, *facts]).encode())
+    return digest.hexdigest()
 
 
 def _named(format_: str | None, json: bool, csv: bool) -> str | None:
@@ -121,12 +190,12 @@ def _expanded(sources: Sequence[str]) -> Iterator[str | Path | FileResult]:
 
 @contextmanager
 def _opened(out: Path | None) -> Iterator[TextIO]:
-    """Yield standard output, or a file that appears as `out` once it is complete."""
+    """Yield standard output, or a device or pipe."""
     if out is None:
         yield sys.stdout
         return
     with (
-        atomic_path(out) as temporary,
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
+        translated(OutputError, out),
+        out.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
     ):
         yield stream

@@ -2,14 +2,13 @@
 
 clip        one labelled recording
 corpus      a named set of clips, and several joined into one
-layout      how a published corpus names its files
-ravdess, crema_d, nemo  the layouts of three corpora
+layouts     how published corpora name their files, a module each
 folder      a folder for each label
-manifest    a CSV file
+manifest    a table: path, label, speaker, split
 registry    the layouts that are known, and which of them a path has
 split       stratified train, validation and test splits
 provenance  the clips and speakers that a model was fitted on
-summary     counts, durations, duplicates and unreadable files
+summary     counts, durations, duplicates, silent and unreadable files
 download    fetching, verifying and unpacking a corpus
 """
 

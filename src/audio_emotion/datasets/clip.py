@@ -1,7 +1,9 @@
 """One labelled recording of a corpus."""
 
 import hashlib
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ from ..audio import Signal, read_audio
 from ..errors import AudioError, translated
 from ..labels import Emotion, Label
 
+MAX_MEMBER = 1 << 28  # bytes that a clip in an archive unpacks to
+DAMAGED = (zlib.error, lzma.LZMAError, struct.error, ValueError)  # what `zipfile` raises, too
 SPLITS = ("train", "val", "test")
 
 
@@ -52,9 +56,12 @@ class Clip:
             with translated(AudioError, self.path):
                 return self.path.read_bytes()
         with translated(AudioError, f"{self.path}/{self.member}"):
-            try:
-                return _archive(self.path, os.getpid()).read(self.member)
-            except (KeyError, RuntimeError, zlib.error) as error:  # missing, encrypted, damaged
+            archive = _archive(self.path, os.getpid())
+            try:  # a member never unpacks to more than its header states
+                if archive.getinfo(self.member).file_size > MAX_MEMBER:
+                    raise zipfile.BadZipFile(f"unpacks to more than {MAX_MEMBER >> 20} MiB")
+                return archive.read(self.member)
+            except (KeyError, RuntimeError, *DAMAGED) as error:  # missing, encrypted, damaged
                 raise zipfile.BadZipFile(str(error)) from error
 
     def read(self) -> tuple[Signal, int]:
@@ -72,7 +79,10 @@ class Clip:
 
     def digest(self) -> str:
         """Return the SHA-256 of the file in hexadecimal, equal for byte-identical clips."""
-        return hashlib.sha256(self.content()).hexdigest()
+        if self.member:
+            return hashlib.sha256(self.content()).hexdigest()
+        with translated(AudioError, self.path), self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=4)

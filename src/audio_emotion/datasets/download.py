@@ -5,8 +5,8 @@ out of its folder, nothing is unpacked.
 """
 
 import hashlib
+import shutil
 import stat
-import tempfile
 import time
 import zipfile
 from dataclasses import dataclass
@@ -116,17 +116,18 @@ def unpack(archive: Path, target: Path) -> None:
         DownloadError: the archive is damaged or too large, or holds a name that leads out of its
             folder.
     """
-    with (
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary,
-        translated(DownloadError, archive),
-        zipfile.ZipFile(archive) as opened,
-    ):
-        members = _recordings(opened)
-        # A member never unpacks to more than its header states.
-        if sum(member.file_size for member in members) > MAX_BYTES:
-            raise DownloadError(f"{archive} unpacks to more than {MAX_BYTES} bytes")
-        opened.extractall(Path(temporary, "all"), members)
-        Path(temporary, "all").replace(target)
+    temporary = target.with_name(f".{target.name}.part")  # which loaders skip
+    shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
+    try:
+        with translated(DownloadError, archive), zipfile.ZipFile(archive) as opened:
+            members = _recordings(opened)
+            # A member never unpacks to more than its header states.
+            if sum(member.file_size for member in members) > MAX_BYTES:
+                raise DownloadError(f"{archive} unpacks to more than {MAX_BYTES} bytes")
+            opened.extractall(temporary, members)
+            temporary.replace(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def md5(path: Path) -> str:

@@ -12,15 +12,16 @@ from .layouts import LAYOUTS, find_recordings
 
 KINDS = (
     f"{', '.join(layout.name for layout in LAYOUTS)} (folders or zip archives), a folder for each "
-    "label, or a CSV manifest with the columns path,label[,speaker,split]"
+    "label, or a manifest (.csv, .tsv) with the columns path,label[,speaker,split]"
 )
+MANIFESTS = (".csv", ".tsv")
 
 
 def load_corpus(path: str | PathLike[str], labels: Sequence[str] = EMOTIONS) -> Corpus:
     """Load the corpus at `path` in the layout that most of its recordings follow.
 
     Args:
-        path: a folder, a `.csv` manifest or a `.zip` archive.
+        path: a folder, a manifest (`.csv`, `.tsv`) or a `.zip` archive.
         labels: the labels to keep; recordings with others are skipped.
 
     Raises:
@@ -29,10 +30,10 @@ def load_corpus(path: str | PathLike[str], labels: Sequence[str] = EMOTIONS) -> 
     root = Path(path)
     if not root.exists():
         raise CorpusError(f"{root} does not exist; give {KINDS}")
-    if root.is_file() and root.suffix.lower() == ".csv":
+    if root.is_file() and root.suffix.lower() in MANIFESTS:
         return manifest.load(root, labels)
     if root.is_file() and root.suffix.lower() != ".zip":
-        raise CorpusError(f"{root} is neither .csv nor .zip; give {KINDS}")
+        raise CorpusError(f"{root} is neither .csv, .tsv nor .zip; give {KINDS}")
     recordings = find_recordings(root)
     layout = max(LAYOUTS, key=lambda layout: layout.count(recordings))  # the first of equals
     by_name, by_folder = layout.count(recordings), folder.count(root, recordings, labels)

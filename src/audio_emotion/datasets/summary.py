@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..audio.stored import SILENT
 from ..errors import AudioError
 from ..labels import EMOTIONS
 from .clip import Clip
@@ -21,11 +23,11 @@ STATISTICS: dict[str, Callable[[list[float]], float]] = {
 
 
 def summarize(corpus: Corpus) -> dict[str, Any]:
-    """Return counts, durations, duplicates and unreadable files; every recording is decoded."""
+    """Return counts, durations, duplicates, silent and unreadable files; each is decoded."""
     with ThreadPoolExecutor() as pool:
         read = list(pool.map(_read, corpus.clips))
     clips = corpus.clips
-    seconds = [found for found, _, _ in read if found is not None]
+    seconds = [found.seconds for found in read if not isinstance(found, str)]
     return {
         "corpus": corpus.name,
         "licence": corpus.licence,
@@ -40,10 +42,15 @@ def summarize(corpus: Corpus) -> dict[str, Any]:
             channel: _count(clip.label.label for clip in clips if clip.channel == channel)
             for channel in sorted({clip.channel for clip in clips if clip.channel})
         },
-        "sampling_rates": _count(rate for _, rate, _ in read),
+        "sampling_rates": _count(f.sampling_rate for f in read if not isinstance(f, str)),
         "seconds": {name: float(of(seconds)) for name, of in STATISTICS.items() if seconds},
         "duplicates": duplicates(clips, corpus.digests()),
-        "unreadable": [error for _, _, error in read if error],
+        "silent": [
+            clip.name
+            for clip, found in zip(clips, read, strict=True)
+            if not isinstance(found, str) and found.silent
+        ],
+        "unreadable": [found for found in read if isinstance(found, str)],
         "skipped": corpus.skipped_summary(),
     }
 
@@ -64,18 +71,27 @@ def as_text(facts: dict[str, Any]) -> str:
             "{:15} {total:.0f} in total; shortest {shortest:.2f}, median {median:.2f}, "
             "longest {longest:.2f}".format("seconds", **facts["seconds"])
         )
-    for name in ("duplicates", "unreadable"):
+    for name in ("duplicates", "silent", "unreadable"):
         lines.append(f"{name:15} {len(facts[name]) or 'none'}")
         lines += ["  " + (e if isinstance(e, str) else " = ".join(e)) for e in facts[name]]
     return "\n".join([*lines, *facts["skipped"]])
 
 
-def _read(clip: Clip) -> tuple[float | None, int | None, str | None]:
+@dataclass(frozen=True)
+class _Facts:
+    seconds: float
+    sampling_rate: int
+    silent: bool  # digital silence, or all samples equal
+
+
+def _read(clip: Clip) -> _Facts | str:
+    """Return facts of a clip, or why it is unreadable."""
     try:
         signal, sampling_rate = clip.read()
     except AudioError as error:
-        return None, None, str(error)
-    return len(signal) / sampling_rate, sampling_rate, None
+        return str(error)
+    silent = float(np.ptp(signal)) <= SILENT
+    return _Facts(len(signal) / sampling_rate, sampling_rate, silent)
 
 
 def _count(values: Iterable[object]) -> dict[str, int]:

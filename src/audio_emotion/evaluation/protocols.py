@@ -7,7 +7,8 @@ luna-jimenez           RAVDESS speech, five folds by actor (Luna-Jiménez et al.
 actors                 RAVDESS speech and song, the folds of emobox
 leave-one-speaker-out  any corpus with speakers, a fold for each
 grouped-K              any corpus with speakers, K folds
-cross-corpus           trained on the first corpus, tested on the others
+cross-corpus           trained on the first corpus, tested on the others; clips of the first that
+                       state no speaker are trained on, those of the others are tested
 leave-one-corpus-out   a fold for each corpus, tested on it and trained on the others
 
 A protocol by speakers distributes the speakers of the other corpora over the same folds.  Its
@@ -20,6 +21,7 @@ tests a fifth of its speakers and trains on most others.
 """
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -163,10 +165,26 @@ def _cross_corpus(corpus: Corpus, seed: int) -> list[str]:
     val = set(sorted(known)[seed % 6 :: 6])  # a sixth of the speakers
     if not val:
         raise CorpusError(f"{main} states too few speakers to keep some for validation")
+    _warn_of_unknown_speakers(corpus)
     return [
         "test" if clip.corpus != main else "val" if clip.speaker_id in val else "train"
         for clip in corpus.clips
     ]
+
+
+def _warn_of_unknown_speakers(corpus: Corpus) -> None:
+    """Say what the speakers of a cross-corpus protocol cannot be checked for."""
+    unknown = [clip.corpus == corpus.members[0] for clip in corpus.clips if not clip.speaker_id]
+    for count, use, check in (
+        (sum(unknown), "trained on", "validation clips"),
+        (len(unknown) - sum(unknown), "tested", "training clips"),
+    ):
+        if count:
+            warnings.warn(
+                f"{count} clips state no speaker; they are {use}, and nobody can check that their "
+                f"speakers differ from those of the {check}",
+                stacklevel=4,
+            )
 
 
 def _left_out(corpus: Corpus) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import Signal, Source, describe, open_audio
+from ..audio import AudioStream, Mixer, Signal, Source, describe, open_audio
 from ..errors import AudioError
 from ..timeline.recording import Timeline
 from ..timeline.segmenter import NO_SPEECH
@@ -34,7 +34,9 @@ def page(timeline: Timeline, source: Source) -> str:
     Raises:
         AudioError: as `read_audio`.
     """
-    return render_page(timeline, describe(source), *encode(source))
+    return render_page(
+        timeline, describe(source), *encode(source, timeline.track, timeline.channel)
+    )
 
 
 def render_page(timeline: Timeline, title: str, peaks: Signal, opus: bytes) -> str:
@@ -53,35 +55,44 @@ def render_page(timeline: Timeline, title: str, peaks: Signal, opus: bytes) -> s
     )
 
 
-def encode(source: Source) -> tuple[npt.NDArray[np.float32], bytes]:
-    """Return the peak of each column and the recording as Opus in Ogg, decoded once."""
+def encode(
+    source: Source, track: int | None = None, channel: int | None = None
+) -> tuple[npt.NDArray[np.float32], bytes]:
+    """Return the peak of each column and the recording as Opus in Ogg, decoded once.
+
+    Args:
+        source: the recording.
+        track: as `open_audio`.
+        channel: number of the only channel to take, from 1; by default they are mixed.
+    """
     import av
 
     file = io.BytesIO()
     peaks: list[Signal] = []
-    with open_audio(source) as audio, av.open(file, "w", format="ogg") as container:
-        track = container.add_stream("libopus", rate=OPUS_RATE, layout="mono")
-        track.bit_rate = BIT_RATE
+    with open_audio(source, track=track) as audio, av.open(file, "w", format="ogg") as container:
+        output = container.add_stream("libopus", rate=OPUS_RATE, layout="mono")
+        output.bit_rate = BIT_RATE
         resampler = av.AudioResampler("s16", "mono", OPUS_RATE)
-        for block in _mono(audio.blocks):
+        for block in _mono(audio, channel):
             padded = np.pad(np.abs(block), (0, -len(block) % PEAK_HOP))
             peaks.append(padded.reshape(-1, PEAK_HOP).max(1))
             for frame in resampler.resample(_frame(block, audio.sampling_rate)):
-                container.mux(track.encode(frame))
+                container.mux(output.encode(frame))
         for frame in resampler.resample(None):
-            container.mux(track.encode(frame))
-        container.mux(track.encode(None))
+            container.mux(output.encode(frame))
+        container.mux(output.encode(None))
     columns = _columns(np.concatenate(peaks or [np.zeros(1, np.float32)]))
     return np.array([column.max() for column in columns], np.float32), file.getvalue()
 
 
-def _mono(blocks: Iterator[Signal]) -> Iterator[Signal]:
-    """Yield the mean of the channels, up to where the recording breaks off."""
+def _mono(audio: AudioStream, channel: int | None) -> Iterator[Signal]:
+    """Yield one channel, or the mixed ones, up to where the recording breaks off."""
+    mix = Mixer([])
     any_read = False
     try:
-        for block in blocks:
+        for block in audio.blocks:
             any_read = True
-            yield block.mean(1)
+            yield mix(block) if channel is None else block[:, channel - 1]
     except AudioError:
         if not any_read:
             raise

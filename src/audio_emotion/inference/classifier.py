@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import MAX_DUR, Signal, Source, as_signal, load_audio, resample, to_samples
+from ..audio import (
+    MAX_DUR,
+    Signal,
+    Source,
+    StoredSignal,
+    as_signal,
+    store_audio,
+    to_samples,
+)
 from ..errors import AudioError, ModelError, translated
 from ..notices import Code, Notice
 from .prediction import Prediction
-from .speech import VOICED, speech_regions
-from .vad import RATE as SPEECH_RATE
+from .speech import VOICED, Part, speech_regions
 
 if TYPE_CHECKING:
     from .model_file import ModelInfo
@@ -27,7 +34,7 @@ HOP_SHARE = 0.5  # of a window, between two windows of a longer recording
 BATCH = 16  # windows at a time: bounded memory however long the recording
 MIN_DUR = 0.1  # s of speech that a prediction needs
 GUESS_DUR = 0.5  # s below which it is a guess
-SILENT = 1e-10  # amplitude that no recording resolves
+BLOCK = 1 << 19  # samples of an array resampled at a time
 MIN_SAMPLES = 2  # at the model's rate, that its front end can place
 
 
@@ -90,22 +97,8 @@ class Classifier:
             AudioError: as `as_signal`.
         """
         mono = as_signal(signal, sampling_rate)
-        duration = len(mono) / sampling_rate
-        peak = np.abs(mono).max()
-        loud = peak > SILENT
-        if loud:  # the speech detector and the floor of the logarithm depend on the level
-            mono = mono * np.float32(1 / peak)
-        resampled = resample(mono, round(sampling_rate), self.sampling_rate)
-        regions = self._regions(resampled) if loud and len(resampled) >= MIN_SAMPLES else []
-        speech = sum(seconds for seconds, _ in regions)
-        notice = _judge(duration, speech)
-        if notice and notice.code is not Code.SHORT_SPEECH:
-            return Prediction(None, duration, speech_dur=speech, warnings=(notice,))
-        means = [np.mean(rows, 0, np.float64) for _, rows in regions]
-        mean = np.average(means, 0, [seconds for seconds, _ in regions])
-        probabilities = dict(zip(self.labels, (mean / mean.sum()).tolist(), strict=True))
-        threshold, notices = self.info.calibration.threshold, (notice,) if notice else ()
-        return Prediction(probabilities, duration, threshold, speech, notices)
+        blocks = (mono[at : at + BLOCK] for at in range(0, len(mono), BLOCK))
+        return self._stored(StoredSignal(blocks, round(sampling_rate), self.sampling_rate))
 
     def file(
         self, source: Source, *, max_dur: float = MAX_DUR, track: int | None = None
@@ -121,8 +114,8 @@ class Classifier:
         Raises:
             AudioError: as `read_audio`.
         """
-        signal, rate, notices = load_audio(source, max_dur=max_dur, track=track)
-        prediction = self(signal, rate)
+        stored, notices = store_audio(source, self.sampling_rate, max_dur=max_dur, track=track)
+        prediction = self._stored(stored)
         return replace(prediction, warnings=(*notices, *prediction.warnings))
 
     def windows(self, signals: Signal) -> npt.NDArray[np.float32]:
@@ -145,36 +138,49 @@ class Classifier:
         start, length = self._run(signal[None])[1][0]
         return int(start), int(length)
 
-    def _regions(self, signal: Signal) -> list[tuple[float, Rows]]:
+    def _stored(self, signal: StoredSignal) -> Prediction:
+        """Predict a levelled signal: detector and the floor of the logarithm depend on levels."""
+        usable = not signal.silent and len(signal) >= MIN_SAMPLES
+        regions = self._regions(signal) if usable else []
+        speech = sum(seconds for seconds, _ in regions)
+        notice = _judge(signal.duration, speech)
+        if notice and notice.code is not Code.SHORT_SPEECH:
+            return Prediction(None, signal.duration, speech_dur=speech, warnings=(notice,))
+        means = [np.mean(rows, 0, np.float64) for _, rows in regions]
+        mean = np.average(means, 0, [seconds for seconds, _ in regions])
+        probabilities = dict(zip(self.labels, (mean / mean.sum()).tolist(), strict=True))
+        threshold, notices = self.info.calibration.threshold, (notice,) if notice else ()
+        return Prediction(probabilities, signal.duration, threshold, speech, notices)
+
+    def _regions(self, signal: StoredSignal) -> list[tuple[float, Rows]]:
         """Return the seconds of each region of speech, and the rows of its windows."""
         rate = self.sampling_rate
         if len(signal) <= to_samples(WHOLE_DUR, rate):
-            rows, extents, voicing = self._run(signal[None])
+            rows, extents, voicing = self._run(signal[:][None])
             length = int(extents[0, 1])
             if voicing[0, 0] >= VOICED and length <= to_samples(self.win_dur, rate):
                 return [(length / rate, rows)]
-        spans = np.array(speech_regions(resample(signal, rate, SPEECH_RATE)), int).reshape(-1, 2)
-        parts = [signal[start:end] for start, end in spans * rate // SPEECH_RATE]
-        return [self._predict(part) for part in parts]
+        spans = speech_regions(signal, rate)
+        return [self._predict(Part(signal, start, end)) for start, end in spans]
 
-    def _predict(self, signal: Signal) -> tuple[float, Rows]:
+    def _predict(self, part: Part) -> tuple[float, Rows]:
         """Return the seconds of the loud part, and the rows of the windows over it."""
         rate = self.sampling_rate
-        if len(signal) <= to_samples(WHOLE_DUR, rate):  # else too long for one look
-            rows, extents, _ = self._run(signal[None])
+        if len(part) <= to_samples(WHOLE_DUR, rate):  # else too long for one look
+            rows, extents, _ = self._run(part[:][None])
             start, length = map(int, extents[0])
             if length <= to_samples(self.win_dur, rate):
                 return length / rate, rows
-            signal = signal[start : start + length]
-        rows = np.concatenate([self._run(batch)[0] for batch in self._batches(signal)])
-        return len(signal) / rate, rows
+            part = Part(part, start, start + length)
+        rows = np.concatenate([self._run(batch)[0] for batch in self._batches(part)])
+        return len(part) / rate, rows
 
-    def _batches(self, signal: Signal) -> Iterator[Signal]:
+    def _batches(self, part: Part) -> Iterator[Signal]:
         window = to_samples(self.win_dur, self.sampling_rate)
         hop = to_samples(self.win_dur * HOP_SHARE, self.sampling_rate)
-        starts = window_starts(len(signal), window, hop)
+        starts = window_starts(len(part), window, hop)
         for first in range(0, len(starts), BATCH):
-            rows = [signal[start : start + window] for start in starts[first : first + BATCH]]
+            rows = [part[start : start + window] for start in starts[first : first + BATCH]]
             yield np.stack(rows)
 
     def _run(self, waveforms: Signal) -> tuple[Rows, npt.NDArray[np.int64], Rows]:

@@ -1,10 +1,11 @@
 """The result for one file: a prediction, or why there is none."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from ..audio import MAX_DUR, Source, describe
 from ..errors import AudioError
+from ..notices import Code, Notice
 from .classifier import Classifier
 from .prediction import Prediction
 
@@ -25,6 +26,15 @@ class FileResult:
         """Plain values, for JSON; every key is always present."""
         values = self.prediction.as_dict() if self.prediction else dict.fromkeys(KEYS)
         return {"file": self.file, **values, "error": self.error}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], threshold: float) -> Self:
+        """Return what `as_dict` described; `threshold` is that of confident predictions."""
+        if values["error"] is not None:
+            return cls(values["file"], error=values["error"])
+        warnings = tuple(Notice(Code(w["code"]), w["message"]) for w in values["warnings"])
+        facts = (values["probabilities"], values["duration"], threshold, values["speech_dur"])
+        return cls(values["file"], Prediction(*facts, warnings))
 
 
 def predict_file(

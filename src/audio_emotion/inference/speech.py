@@ -12,25 +12,77 @@ predicted does not depend on how much of it there is.  The rule, for any length:
 3.  Without a region there is no speech.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
 
-from ..audio import Signal
-from .vad import CHUNK, SpeechDetector
+from ..audio import Resampler, Signal
+from .vad import CHUNK, RATE, SpeechDetector
 
 THRESHOLD = 0.35  # probability of speech that begins a region; singing and shouting count
 GAP_DUR = 1.0  # s of silence that end one
 PAD_DUR = 0.5  # s kept around it, from which the model's extent is cut
 VOICED = 0.28  # voicing of a loud part in which somebody speaks or sings; noise stays below
+BLOCK = 2**18  # samples looked at together
 
 
-def speech_regions(signal: Signal) -> list[tuple[int, int]]:
+class Samples(Protocol):
+    """What can be sliced like a signal, such as an array, a `StoredSignal` or a `Part`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Signal: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """The samples from `start` up to `end`."""
+
+    signal: Samples
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __getitem__(self, part: slice) -> Signal:
+        start, end, _ = part.indices(len(self))
+        return self.signal[self.start + start : self.start + end]
+
+
+def speech_regions(signal: Samples, sampling_rate: int = RATE) -> list[tuple[int, int]]:
     """Return first and last sample of each region of speech, a second or more apart.
 
     Args:
-        signal: `(samples,)` at `vad.RATE`.
+        signal: of `sampling_rate` Hz.
+        sampling_rate: of `signal`.
     """
-    detector = SpeechDetector(THRESHOLD, GAP_DUR, PAD_DUR)
-    padded = np.pad(signal, (0, -len(signal) % CHUNK))
-    found = [detector.push(padded[at : at + CHUNK], at) for at in range(0, len(padded), CHUNK)]
-    ended = [*(region for region in found if region and region.end), detector.close(len(padded))]
-    return [(r.start, min(r.end or 0, len(signal))) for r in ended if r]
+    detector, end = SpeechDetector(THRESHOLD, GAP_DUR, PAD_DUR), 0
+    found = []
+    for chunk in _chunks(signal, Resampler(sampling_rate, RATE)):
+        region = detector.push(chunk, end)
+        end += CHUNK
+        if region and region.end:
+            found.append(region)
+    ended = [(r.start, r.end or 0) for r in (*found, detector.close(end)) if r]
+    ours = ((start * sampling_rate // RATE, end * sampling_rate // RATE) for start, end in ended)
+    return [(start, min(end, len(signal))) for start, end in ours]
+
+
+def _blocks(signal: Samples) -> Iterator[Signal]:
+    for at in range(0, len(signal), BLOCK):
+        yield signal[at : at + BLOCK]
+
+
+def _chunks(signal: Samples, resampler: Resampler) -> Iterator[Signal]:
+    """Yield the chunks of a signal at the detector's rate, the last one filled up with zeros."""
+    rest = np.zeros(0, np.float32)
+    for block in _blocks(signal):
+        rest = np.concatenate([rest, resampler.push(block)])
+        whole = len(rest) // CHUNK * CHUNK
+        yield from rest[:whole].reshape(-1, CHUNK)
+        rest = rest[whole:]
+    rest = np.concatenate([rest, resampler.flush()])
+    yield from np.pad(rest, (0, -len(rest) % CHUNK)).reshape(-1, CHUNK)

@@ -35,6 +35,8 @@ class Timeline:
     broken: str | None = None  # why reading stopped before the end, if it did
     clipped: float = 0.0  # share of the samples at full scale
     warnings: tuple[Notice, ...] = ()  # what qualifies the timeline
+    track: int | None = None  # number of the audio track, from 1, if one was asked for
+    channel: int | None = None  # number of the channel, from 1, if it is that of one
 
     def durations(self) -> dict[str, float]:
         """Return the seconds of each label that occurs, the longest first."""
@@ -111,7 +113,8 @@ def timelines_of_file(
             mono = map(mix, stream.blocks)
             found = collect(mono, stream.sampling_rate, classifier, settings, report)
         before += found.duration
-        yield replace(found, warnings=tuple(stream.notices))
+        number = channel + 1 if separate else None
+        yield replace(found, warnings=tuple(stream.notices), track=track, channel=number)
 
 
 def collect(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import Signal, as_signal, resample
+from ..audio import Resampler, Signal, as_signal, resample
 from ..errors import AudioError
 from ..inference.classifier import Classifier
 from ..inference.vad import CHUNK, RATE, SpeechDetector, SpeechRegion
@@ -46,7 +46,7 @@ class TimelineStream:
         self.settings = chosen = settings or TimelineSettings()
         # `detect` changes these, and `predict` those below, so that both can run in parallel.
         self._detector = SpeechDetector(chosen.speech_threshold, chosen.gap_dur, chosen.pad_dur)
-        self._resampler: _Resampler | None = None
+        self._resampler: Resampler | None = None
         self._rest = np.zeros(0, np.float32)  # less than a chunk, not yet processed
         self._processed = 0
         self._clipped = 0  # samples pushed at full scale
@@ -96,9 +96,13 @@ class TimelineStream:
         if not np.size(signal):
             return Detected(np.zeros(0, np.float32), [], self._processed)
         mono = as_signal(signal, sampling_rate, whole=False)
-        if self._resampler is None:
-            self._resampler = _Resampler(sampling_rate)
-        samples = self._resampler.push(mono, sampling_rate)
+        resampler = self._resampler = self._resampler or Resampler(sampling_rate, RATE)
+        if sampling_rate != resampler.sampling_rate:
+            raise AudioError(
+                f"the stream began at {resampler.sampling_rate} Hz and continues at {sampling_rate}"
+                " Hz; resample it, or begin another stream"
+            )
+        samples = resampler.push(mono)
         self._clipped += int((np.abs(mono) >= FULL_SCALE).sum())
         return self._detect(samples)
 
@@ -140,37 +144,3 @@ class TimelineStream:
         drop = max(0, self._windows.needed(processed) - slack - self._offset)
         self._kept = self._kept[drop:]
         self._offset += drop
-
-
-class _Resampler:
-    """A stream resampled to `RATE`, the same however it is cut."""
-
-    def __init__(self, sampling_rate: int) -> None:
-        import soxr
-
-        self.sampling_rate = sampling_rate
-        self.samples = 0
-        same = sampling_rate == RATE
-        self._stream = None if same else soxr.ResampleStream(sampling_rate, RATE, 1, "float32")
-
-    @property
-    def duration(self) -> float:
-        return self.samples / self.sampling_rate
-
-    def push(self, signal: Signal, sampling_rate: int) -> Signal:
-        if sampling_rate != self.sampling_rate:
-            raise AudioError(
-                f"the stream began at {self.sampling_rate} Hz and continues at {sampling_rate} Hz; "
-                "resample it, or begin another stream"
-            )
-        self.samples += len(signal)
-        if self._stream is None:
-            return signal
-        resampled: Signal = self._stream.resample_chunk(signal)
-        return resampled
-
-    def flush(self) -> Signal:
-        if self._stream is None:
-            return np.zeros(0, np.float32)
-        rest: Signal = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
-        return rest

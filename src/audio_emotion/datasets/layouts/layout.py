@@ -24,7 +24,12 @@ class Recording:
     @property
     def stem(self) -> str:
         """The file name without its suffix."""
-        return PurePosixPath(self.member).stem if self.member else self.path.stem
+        return PurePosixPath(self.member or self.path.as_posix()).stem
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that the file is in, in its archive if it is in one."""
+        return PurePosixPath(self.member or self.path.as_posix()).parent.name
 
     def __str__(self) -> str:
         return f"{self.path}/{self.member}" if self.member else str(self.path)
@@ -41,10 +46,11 @@ class Layout:
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of texts, by group
     genders: Mapping[str, str] = field(default_factory=dict)  # of the speakers
     channel: str | None = None  # of all clips, if the names do not state it
+    in_folders: bool = False  # whether a folder's name and _ may be missing in front of names
 
     def count(self, recordings: Sequence[Recording]) -> int:
         """Return how many recordings follow the pattern."""
-        return sum(self.pattern.fullmatch(recording.stem) is not None for recording in recordings)
+        return sum(self._match(recording) is not None for recording in recordings)
 
     def load(self, recordings: Sequence[Recording], labels: Sequence[str] = EMOTIONS) -> Corpus:
         """Return the clips that follow the pattern and have one of `labels`.
@@ -55,8 +61,14 @@ class Layout:
         clips, skipped = collect(recordings, lambda recording: self._clip(recording, labels))
         return Corpus(self.name, clips, self.licence, self.citation, skipped)
 
+    def _match(self, recording: Recording) -> re.Match[str] | None:
+        found = self.pattern.fullmatch(recording.stem)
+        if not found and self.in_folders:
+            found = self.pattern.fullmatch(f"{recording.folder}_{recording.stem}")
+        return found
+
     def _clip(self, recording: Recording, labels: Sequence[str]) -> Clip | str:
-        match = self.pattern.fullmatch(recording.stem)
+        match = self._match(recording)
         if not match:
             return f"name does not follow {self.name}'s pattern"
         facts = {k: self.values.get(k, {}).get(v, v) for k, v in match.groupdict().items()}
@@ -98,12 +110,17 @@ def find_recordings(root: Path) -> list[Recording]:
     """
     found = [Recording(path) for path in audio_files(root)] if root.is_dir() else []
     entries = sorted(root.iterdir()) if root.is_dir() else [root]
-    for path in (entry for entry in entries if entry.suffix.lower() == ".zip" and entry.is_file()):
+    archives = [e for e in entries if e.suffix.lower() == ".zip" and not _is_hidden(e.name)]
+    for path in filter(Path.is_file, archives):
         with translated(CorpusError, path), zipfile.ZipFile(path) as archive:
             members = sorted(archive.namelist())
         found += [
             Recording(path, member)
             for member in members
-            if PurePosixPath(member).suffix.lower() in AUDIO_SUFFIXES
+            if PurePosixPath(member).suffix.lower() in AUDIO_SUFFIXES and not _is_hidden(member)
         ]
     return found
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
