@@ -20,10 +20,12 @@ LAYERS = {  # parts that each part may import, beside the base
     "evaluation": {"inference", "datasets"},
     "formats": {"evaluation", "inference", "timeline"},
     "training": {"evaluation", "inference", "datasets", "config"},
-    "server": {"formats", "timeline", "inference"},
+    "web": {"formats", "inference"},
+    "server": {"web", "formats", "timeline", "inference"},
     "client": {"formats", "timeline", "inference"},
     "cli": {
         "server",
+        "web",
         "training",
         "formats",
         "timeline",

@@ -18,6 +18,7 @@ from .explain import explain
 from .export import export
 from .listen import listen
 from .options import say
+from .page import page
 from .predict import predict
 from .serve import serve
 from .timeline import timeline
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-USE = (predict, timeline, listen, explain, evaluate, serve)
+USE = (predict, timeline, listen, explain, evaluate, serve, page)
 MAKE = (train, crossval, tune, export, data, download)
 for command in (*USE, *MAKE):
     text = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", inspect.cleandoc(command.__doc__ or ""))

@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const LIKELY = 0.5; // probability from which an emotion is more likely than not
 
-export const percent = (share) => `${Math.round(100 * share)}\u202f%`;
+export const percent = (share) => `${Math.round(100 * share)}%`;
 export const colourOf = (label, facts) => facts.colours[label] ?? facts.colours[""];
 
 export function element(name, text = "", attributes = {}) {
@@ -19,26 +19,36 @@ export function inWords(found, facts) {
   if (confidence === null) {
     return [label, label === "too short" ? "Speak for a second or more." : "Nobody speaks or sings here."];
   }
-  const next = `${second}, ${percent(probabilities[second])}`;
+  const next = percent(probabilities[second]);
   if (found.confident) {
     const right = Math.round(10 * facts.model.calibration.target_accuracy);
-    return [label, `${percent(confidence)}, fairly sure: with actors, answers as sure as this were right ${right} times in 10.`];
+    return [label, `${percent(confidence)}, fairly sure. With actors, such answers were right ${right} times in 10.`];
   }
-  if (confidence >= LIKELY) return [`perhaps ${label}`, `${percent(confidence)}: more likely than not, but not sure. Next comes ${next}.`];
-  return [`${label} or ${second}?`, `${percent(confidence)}: little more than a guess. Next comes ${next}.`];
+  if (confidence >= LIKELY) return [`perhaps ${label}`, `${percent(confidence)}, more likely than not, but not sure. Next comes ${second} with ${next}.`];
+  return [`${label} or ${second}?`, `A guess: ${label} has ${percent(confidence)}, ${second} ${next}.`];
 }
 
 /** Show an answer; `found` has the fields of the service's. */
 export function showAnswer(found, facts) {
-  const [headline, words] = inWords(found, facts);
-  $("result").hidden = false;
-  $("result").style.setProperty("--label", colourOf(found.label, facts));
-  $("label").textContent = headline;
-  $("label").dataset.label = found.label;
-  $("words").textContent = words;
+  say(...inWords(found, facts), found.label, facts);
   const told = found.warnings.filter(({ code }) => code !== found.label.replace(" ", "_"));
   $("warnings").replaceChildren(...told.map(({ message }) => element("li", `${message[0].toUpperCase()}${message.slice(1)}.`)));
   showBars(found.probabilities, found.label, facts);
+}
+
+/** Show what the last seconds sound like while somebody speaks. */
+export function showLive({ label, confidence, probabilities }, facts) {
+  say(label, `${percent(confidence)}, going by the last two seconds.`, label, facts);
+  $("warnings").replaceChildren();
+  showBars(probabilities, label, facts);
+}
+
+function say(headline, words, label, facts) {
+  $("result").hidden = false;
+  $("result").style.setProperty("--label", colourOf(label, facts));
+  $("label").textContent = headline;
+  $("label").dataset.label = label;
+  $("words").textContent = words;
 }
 
 /** Show the probability of every emotion; without probabilities nothing. */

@@ -68,11 +68,14 @@ export function drawStacked(drawing, columns, duration, facts) {
       frame.add("polygon", { points: points.join(" "), fill: colourOf(label, facts) }).append(svg("title", {}, label));
     });
   }
-  for (const share of [0, 0.5, 1]) frame.level(share, `${100 * share} %`);
+  for (const share of [0, 0.5, 1]) frame.level(share, `${100 * share}%`);
   frame.timeAxis();
-  const now = frame.add("line", { class: "now", y1: frame.y(1), y2: frame.y(0), x1: -9, x2: -9 });
-  const mark = (seconds) => ["x1", "x2"].forEach((key) => now.setAttribute(key, frame.x(seconds)));
-  drawing.onclick = null;
+  const now = frame.add("line", { class: "now", y1: frame.y(1), y2: frame.y(0) });
+  const mark = (seconds) => {
+    now.toggleAttribute("hidden", seconds === null);
+    ["x1", "x2"].forEach((key) => now.setAttribute(key, frame.x(seconds ?? 0)));
+  };
+  mark(null);
   mark.secondsAt = (clientX) => {
     const box = drawing.getBoundingClientRect();
     const x = ((clientX - box.left) / box.width) * WIDTH;

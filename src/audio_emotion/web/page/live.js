@@ -5,7 +5,7 @@ import { Problem } from "./engines.js";
 const CLOSE_DUR = 10; // s that the service may take for what is left
 
 export class Live {
-  /** @param on  has `row(columns, result)` and `segment(segments)`, called as results come */
+  /** @param on  has `result(result, columns)` and `segment(segments, columns)`, called as results come */
   constructor(rate, labels, token, on) {
     this.labels = labels;
     this.columns = [];
@@ -40,6 +40,14 @@ export class Live {
 
   #fail(text) { this.reject(new Problem(text)); }
 
+  /** A segment too short for results while it was spoken has its confidence only. */
+  #fill({ start, end, label, confidence }) {
+    if (this.columns.some((column) => column.row && column.end > start && column.start < end)) return;
+    this.columns.push({ start, end, row: this.labels.map((name) => (name === label ? confidence : 0)) });
+    this.columns.push({ start: end, end, row: null });
+    this.columns.sort((a, b) => a.start - b.start);
+  }
+
   #take(event) {
     if (event.type === "session.created") this.resolve();
     else if (event.type === "error") this.#fail(`${event.title}: ${event.detail}.`);
@@ -47,11 +55,12 @@ export class Live {
     else if (event.type === "utterance.end") this.columns.push({ start: event.end, end: event.end, row: null });
     else if (event.type === "result" && event.final) {
       this.segments.push(event);
-      this.on.segment(this.segments);
+      this.#fill(event);
+      this.on.segment(this.segments, this.columns);
     } else if (event.type === "result") {
       const start = this.columns.at(-1)?.end ?? event.start;
       this.columns.push({ start, end: event.end, row: this.labels.map((label) => event.probabilities[label]) });
-      this.on.row(this.columns, event);
+      this.on.result(event, this.columns);
     }
   }
 }

@@ -1,6 +1,6 @@
 // What the page does when somebody presses a button or drops a file.
 
-import { showAnswer, element } from "./answer.js";
+import { element, showAnswer, showLive } from "./answer.js";
 import { json } from "./assets.js";
 import { drawEvidence } from "./chart.js";
 import { BrowserEngine, Problem, ServiceEngine } from "./engines.js";
@@ -16,6 +16,7 @@ const { rate, win_dur: window_ } = facts.rule;
 const engines = {};
 const player = new Player(follow);
 const view = new TimelineView(facts, (from, until) => player.play(from, until));
+const LEVEL_DUR = 3, LIVE_DUR = 10; // s of the microphone that are shown, and at least of a chart
 let engine = null, recording = null, stop = null, colour = "#888";
 
 // --- where the model runs -------------------------------------------------------------------------
@@ -70,23 +71,28 @@ function enable(able) {
 
 // --- a recording and its answer -------------------------------------------------------------------
 
-async function take(made) {
-  recording = made;
+function clear() {
+  recording = null;
   view.hide();
-  $("why").hidden = true;
+  for (const id of ["result", "why", "more"]) $(id).hidden = true;
+}
+
+async function take(made) {
+  clear();
+  recording = made;
   player.load(made.blob);
   try {
     const found = await busy("Listening …", () => engine.answer(made));
     if (made.notice && engine === engines.browser) found.warnings.unshift(made.notice);
     showAnswer(found, facts);
     colour = getComputedStyle($("result")).getPropertyValue("--label");
-    follow(0);
+    follow(null);
     $("label").focus({ preventScroll: true });
     $("more").hidden = engine !== engines.server || found.probabilities === null;
     if (engine === engines.server && found.duration > window_) await timeline();
-    else if (found.duration > window_ && engines.server === undefined) hintOfTimeline();
+    else if (found.duration > window_) hintOfTimeline();
   } catch (error) {
-    $("result").hidden = true;
+    clear();
     show(error);
   }
 }
@@ -108,7 +114,8 @@ async function timeline() {
 async function explain() {
   const found = await busy("Looking for reasons …", () => engine.explanation(recording));
   $("why").hidden = false;
-  $("why-words").textContent = `${found.sentence}.`;
+  const part = recording.samples?.length > window_ * rate ? ` The first ${window_} s of speech are explained.` : "";
+  $("why-words").textContent = `${found.sentence}.${part}`;
   drawEvidence($("why-chart"), found, facts);
 }
 
@@ -119,13 +126,15 @@ async function save(format) {
   URL.revokeObjectURL(link.href);
 }
 
+/** Show which second is heard; null for none. */
 function follow(seconds) {
-  if (recording?.samples) {
-    const duration = recording.samples.length / rate;
-    drawWaveform($("waveform"), recording.samples, colour, seconds ? seconds / duration : 1);
-    $("clock").textContent = `${(seconds || duration).toFixed(1)} s`;
+  const samples = recording?.samples, duration = samples ? samples.length / rate : 0;
+  $("sound").hidden = !recording;
+  for (const id of ["waveform", "clock"]) $(id).hidden = !samples;
+  if (samples) {
+    drawWaveform($("waveform"), samples, colour, seconds === null ? 1 : seconds / duration);
+    $("clock").textContent = `${(seconds ?? duration).toFixed(1)} s`;
   }
-  $("waveform").hidden = !recording?.samples;
   view.follow(seconds);
 }
 
@@ -154,6 +163,7 @@ async function record(button, live) {
     blocks.push(samples);
     live?.push(samples);
     seconds += samples.length / rate;
+    drawWaveform($("level"), lastOf(blocks, LEVEL_DUR * rate), "#888");
     $("hint").textContent = `${seconds.toFixed(1)} s. Press the button again to end.`;
     if (seconds > facts.browser_dur) stop?.();
   });
@@ -168,19 +178,30 @@ async function record(button, live) {
 }
 
 async function goLive(button) {
+  clear();
+  const draw = (columns) => view.showColumns(columns, Math.max(LIVE_DUR, columns.at(-1).end));
   const live = new Live(rate, facts.labels, engine.token, {
-    row: (columns, result) => {
-      const [second] = Object.entries(result.probabilities).sort((a, b) => b[1] - a[1]).slice(1)[0];
-      showAnswer({ ...result, confident: false, runner_up: second, warnings: [] }, facts);
-      view.showColumns(columns, Math.max(10, result.end));
-    },
-    segment: (segments) => view.showSegments(segments),
+    result: (result, columns) => { showLive(result, facts); draw(columns); },
+    segment: (segments, columns) => { view.showSegments(segments); draw(columns); },
   });
+  follow(null);
   await live.opened;
   await record(button, live);
 }
 
+/** Return the last samples of blocks, after silence where there are fewer. */
+function lastOf(blocks, length) {
+  const found = new Float32Array(length);
+  let end = length;
+  for (let n = blocks.length - 1; n >= 0 && end > 0; end -= blocks[n--].length) {
+    const block = blocks[n].subarray(Math.max(0, blocks[n].length - end));
+    found.set(block, end - block.length);
+  }
+  return found;
+}
+
 function running(button, on) {
+  $("level").hidden = !on;
   button.classList.toggle("running", on);
   button.lastChild.textContent = on ? "Stop" : button.id === "live" ? "Live" : "Record";
   for (const other of ["record", "live", "file"]) $(other).disabled = on && $(other) !== button;
@@ -209,7 +230,7 @@ press($("live"), goLive);
 $("file").onchange = () => takeFile($("file").files[0]).then(() => { $("file").value = ""; });
 $("explain").onclick = () => explain().catch(show);
 $("exports").onclick = ({ target }) => target.dataset.format && save(target.dataset.format).catch(show);
-addEventListener("resize", () => follow(player.audio.currentTime));
+addEventListener("resize", () => follow(player.audio.paused ? null : player.audio.currentTime));
 addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });
 addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
 addEventListener("drop", (event) => {

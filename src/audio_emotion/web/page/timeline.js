@@ -19,6 +19,7 @@ export class TimelineView {
 
   hide() {
     $("timeline").hidden = true;
+    $("segments").replaceChildren();
     $("exports").hidden = true;
   }
 
@@ -40,12 +41,12 @@ export class TimelineView {
     $("segments").replaceChildren(...spoken.map((segment) => this.#segment(segment)));
   }
 
-  /** Show which second is heard. */
+  /** Show which second is heard; null for none. */
   follow(seconds) {
     this.mark?.(seconds);
     for (const button of $("segments").querySelectorAll("button")) {
       const { start, end } = button.dataset;
-      button.setAttribute("aria-current", seconds >= Number(start) && seconds < Number(end));
+      button.setAttribute("aria-current", seconds !== null && seconds >= Number(start) && seconds < Number(end));
     }
   }
 

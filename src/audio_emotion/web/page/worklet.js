@@ -2,14 +2,18 @@
 
 import { Resampler } from "./resampler.js";
 
+const BLOCK_DUR = 0.1; // s of samples that are sent together
+
 class Microphone extends AudioWorkletProcessor {
   constructor({ processorOptions }) {
     super();
     this.resampler = new Resampler(sampleRate, processorOptions.rate);
+    this.block = [];
+    this.least = BLOCK_DUR * processorOptions.rate;
     this.running = true;
     this.port.onmessage = () => { // to end
       this.running = false;
-      this.port.postMessage({ samples: this.resampler.flush(), last: true });
+      this.send(this.resampler.flush(), true);
     };
   }
 
@@ -17,10 +21,16 @@ class Microphone extends AudioWorkletProcessor {
     if (this.running && channels.length) {
       const mono = channels[0].map((_, n) =>
         channels.reduce((sum, channel) => sum + channel[n], 0) / channels.length);
-      const samples = this.resampler.push(mono);
-      if (samples.length) this.port.postMessage({ samples, last: false }, [samples.buffer]);
+      this.send(this.resampler.push(mono), false);
     }
     return this.running;
+  }
+
+  send(samples, last) {
+    this.block.push(...samples);
+    if (this.block.length < this.least && !last) return;
+    this.port.postMessage({ samples: Float32Array.from(this.block), last });
+    this.block = [];
   }
 }
 
