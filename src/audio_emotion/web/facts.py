@@ -30,7 +30,7 @@ RULE = {
     "pad_dur": speech.PAD_DUR,
     "chunk": vad.CHUNK,
 }
-BROWSER_DUR = 300.0  # s that the page decodes; a browser keeps a recording as 32-bit samples
+BROWSER_DUR = 120.0  # s that the page takes; finding speech in them can take half a minute there
 BROWSER, SERVER = "browser", "server"  # where the model can run
 
 

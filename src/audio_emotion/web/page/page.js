@@ -249,5 +249,6 @@ const card = {
   "Cite": model.citation, "Meant for": model.intended_use, "SHA-256": model.sha256,
 };
 $("card").querySelector("dl").append(...Object.entries(card).flatMap(([k, v]) => [element("dt", k), element("dd", v)]));
-await choose(facts.engines[0]).catch((error) => { $("place").textContent = "The model cannot run here."; show(error); });
+const wanted = new URLSearchParams(location.search).get("engine"); // a link can name one
+await choose(facts.engines.includes(wanted) ? wanted : facts.engines[0]).catch((error) => { $("place").textContent = "The model cannot run here."; show(error); });
 document.body.dataset.ready = "true";
