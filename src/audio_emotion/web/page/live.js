@@ -5,7 +5,7 @@ import { Problem } from "./engines.js";
 const CLOSE_DUR = 10; // s that the service may take for what is left
 
 export class Live {
-  /** @param on  has `result(result, columns)` and `segment(segments, columns)`, called as results come */
+  /** @param on  has `result(result, columns)`, `segment(segments, columns)` and `problem(text)`, as they come */
   constructor(rate, labels, token, on) {
     this.labels = labels;
     this.columns = [];
@@ -50,7 +50,11 @@ export class Live {
 
   #take(event) {
     if (event.type === "session.created") this.resolve();
-    else if (event.type === "error") this.#fail(`${event.title}: ${event.detail}.`);
+    else if (event.type === "error") {
+      const text = `${event.title}: ${event.detail}.`;
+      this.on.problem(text);
+      this.#fail(text);
+    }
     else if (event.type === "utterance.start") this.columns.push({ start: event.start, end: event.start, row: null });
     else if (event.type === "utterance.end") this.columns.push({ start: event.end, end: event.end, row: null });
     else if (event.type === "result" && event.final) {

@@ -163,8 +163,11 @@ async function record(button, live) {
     blocks.push(samples);
     live?.push(samples);
     seconds += samples.length / rate;
-    drawWaveform($("level"), lastOf(blocks, LEVEL_DUR * rate), "#888");
-    $("hint").textContent = `${seconds.toFixed(1)} s. Press the button again to end.`;
+    onceAFrame("level", () => {
+      if (!stop) return;
+      drawWaveform($("level"), lastOf(blocks, LEVEL_DUR * rate), "#888");
+      $("hint").textContent = `${seconds.toFixed(1)} s. Press the button again to end.`;
+    });
     if (seconds > facts.browser_dur) stop?.();
   });
   running(button, true);
@@ -179,14 +182,36 @@ async function record(button, live) {
 
 async function goLive(button) {
   clear();
-  const draw = (columns) => view.showColumns(columns, Math.max(LIVE_DUR, columns.at(-1).end));
+  const draw = (columns) => onceAFrame("chart", () => {
+    if (stop) view.showColumns(columns, Math.max(LIVE_DUR, columns.at(-1).end));
+  });
   const live = new Live(rate, facts.labels, engine.token, {
     result: (result, columns) => { showLive(result, facts); draw(columns); },
     segment: (segments, columns) => { view.showSegments(segments); draw(columns); },
+    problem: (text) => show(new Problem(text)),
   });
   follow(null);
-  await live.opened;
-  await record(button, live);
+  try {
+    await live.opened;
+    await record(button, live);
+  } catch (error) {
+    await live.close();
+    throw error;
+  }
+}
+
+const drawings = new Map(); // what the next frame draws, by name
+
+/** Draw with the next frame; of several drawings of a name only the last. */
+function onceAFrame(name, draw) {
+  if (!drawings.has(name)) {
+    requestAnimationFrame(() => {
+      const latest = drawings.get(name);
+      drawings.delete(name);
+      latest();
+    });
+  }
+  drawings.set(name, draw);
 }
 
 /** Return the last samples of blocks, after silence where there are fewer. */
@@ -202,6 +227,8 @@ function lastOf(blocks, length) {
 
 function running(button, on) {
   $("level").hidden = !on;
+  $("engines").disabled = on;
+  $("answer").setAttribute("aria-live", on ? "off" : "polite"); // a running answer is not read aloud
   button.classList.toggle("running", on);
   button.lastChild.textContent = on ? "Stop" : button.id === "live" ? "Live" : "Record";
   for (const other of ["record", "live", "file"]) $(other).disabled = on && $(other) !== button;
