@@ -44,6 +44,9 @@ REMOVED = frozenset(
 )  # fmt: skip
 
 
+MAX_YAML = 20_000  # characters of settings
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -255,6 +258,20 @@ def make_config(values: dict[str, Any], origin: str) -> Config:
         raise ConfigError(f"{origin}: " + "; ".join(map(_in_words, error.errors()))) from error
 
 
+def parse_yaml(text: str) -> Any:
+    """Parse YAML that somebody else wrote.
+
+    Raises:
+        yaml.YAMLError: it is none, or longer, deeper or with larger numbers than settings need.
+    """
+    if len(text) > MAX_YAML:
+        raise yaml.YAMLError(f"it is longer than {MAX_YAML} characters")
+    try:
+        return yaml.safe_load(text)
+    except (ValueError, RecursionError) as error:  # numbers and dates, depth
+        raise yaml.YAMLError(str(error)) from error
+
+
 def _folder() -> Any:
     return resources.files(__package__) / "configs"
 
@@ -270,7 +287,7 @@ def _read(source: str | Path) -> dict[str, Any]:
             f"{', '.join(available())}, or a YAML file"
         )
     with translated(ConfigError, source):
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = parse_yaml(path.read_text(encoding="utf-8")) or {}
     if not isinstance(values, dict):
         raise ConfigError(f"{source} holds no sections, but {values!r}")
     return values
@@ -288,7 +305,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         if not isinstance(section, dict):
             raise ConfigError(f"'{override}': {key} is a value, not a section")
     with translated(ConfigError, f"'{override}'"):
-        section[keys[-1]] = _number(yaml.safe_load(text))
+        section[keys[-1]] = _number(parse_yaml(text))
 
 
 def _number(value: Any) -> Any:
