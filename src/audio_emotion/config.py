@@ -10,11 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import ConfigError, translated
 from .labels import EMOTIONS, split_labels
+from .text import parse_yaml
 
 DEFAULT = "default"
 FEATURES = {  # channels that the network takes, by setting
@@ -42,9 +42,6 @@ REMOVED = frozenset(
      "network.floored", "train.coarse_epochs", "train.fine_lr", "train.dropout_from",
      "train.schedule", "train.further", "train.auxiliary_ratio")
 )  # fmt: skip
-
-
-MAX_YAML = 20_000  # characters of settings
 
 
 class _Section(BaseModel):
@@ -256,20 +253,6 @@ def make_config(values: dict[str, Any], origin: str) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{origin}: " + "; ".join(map(_in_words, error.errors()))) from error
-
-
-def parse_yaml(text: str) -> Any:
-    """Parse YAML that somebody else wrote.
-
-    Raises:
-        yaml.YAMLError: it is none, or longer, deeper or with larger numbers than settings need.
-    """
-    if len(text) > MAX_YAML:
-        raise yaml.YAMLError(f"it is longer than {MAX_YAML} characters")
-    try:
-        return yaml.safe_load(text)
-    except (ValueError, RecursionError) as error:  # numbers and dates, depth
-        raise yaml.YAMLError(str(error)) from error
 
 
 def _folder() -> Any:

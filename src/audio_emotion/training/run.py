@@ -17,10 +17,11 @@ from typing import Any, Self
 
 import yaml
 
-from ..config import Config, make_config, parse_yaml
+from ..config import Config, make_config
 from ..datasets.provenance import Provenance
 from ..errors import CorpusError, TrainingError, translated
 from ..files import write_text
+from ..text import parse_yaml
 from .checkpoints import SUFFIX
 
 CHECKPOINTS = "checkpoints"

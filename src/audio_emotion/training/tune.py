@@ -22,10 +22,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import TrialState
 
-from ..config import Config, make_config, parse_yaml
+from ..config import Config, make_config
 from ..datasets import Corpus
 from ..errors import ConfigError, TrainingError, translated
 from ..files import contents, write_text, write_with
+from ..text import parse_yaml
 from .checkpoints import load
 from .run import BEST
 from .train import train
