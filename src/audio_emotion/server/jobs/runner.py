@@ -160,7 +160,8 @@ class Jobs:
             self._fail(job, error)
         else:
             codes = " ".join(dict.fromkeys(n.code.value for n in found.warnings))
-            self.store.finish(job.id, found.media_type, codes, found.body)
+            facts = (found.media_type, codes, found.body)
+            await run_in_threadpool(self.store.finish, job.id, *facts)  # many MB, perhaps
             self._audio(job.id).unlink(missing_ok=True)
         finally:
             self._running = None
