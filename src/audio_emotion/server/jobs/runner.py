@@ -59,7 +59,6 @@ class Jobs:
             self._lock = _locked(self.folder / "lock")
             self.store = Store(self.folder / "jobs.sqlite")
         self._remove_strangers()
-        await run_in_threadpool(self._pool.start)
         self._spawn(self._work())
         self._spawn(self._sweep())
 
@@ -150,6 +149,8 @@ class Jobs:
         cancelled = threading.Event()
         self._running = job.id, cancelled
         try:
+            if not self._pool.ready:  # many services never get a job
+                await run_in_threadpool(self._pool.start)
             found = await self._pool.run(self._task(job, cancelled).timeline, cancelled)
         except asyncio.CancelledError:  # the service ends
             self.store.postpone(job.id)
