@@ -59,7 +59,7 @@ def serve(
         from ..server.run import run
         from ..server.settings import ServerSettings
     except ModuleNotFoundError as error:
-        if error.name in {"fcntl", "resource"}:
+        if error.name == "resource":
             raise ConfigError("the service runs on Linux and macOS; use WSL elsewhere") from error
         raise ConfigError(
             f"serving needs {error.name}; install it with pip install "

@@ -1,18 +1,17 @@
 """Does jobs one after the other, goes on after a restart, and forgets results after an hour."""
 
 import asyncio
-import fcntl
 import secrets
 import threading
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from ...errors import AudioEmotionError, ConfigError, OutputError, ServiceError, translated
+from ...files import locked
 from ...notices import Code
 from ..problems import LOG, describe
 from ..settings import Limits
@@ -56,7 +55,12 @@ class Jobs:
         with translated(OutputError, self.folder):
             self.folder.mkdir(PRIVATE, parents=True, exist_ok=True)
             self.folder.chmod(PRIVATE)
-            self._lock = _locked(self.folder / "lock")
+            lock = locked(self.folder / "lock")
+            if lock is None:
+                raise ConfigError(
+                    f"another service uses {self.folder}; name another folder with --folder"
+                )
+            self._lock = lock
             self.store = Store(self.folder / "jobs.sqlite")
         self._remove_strangers()
         self._spawn(self._work())
@@ -201,13 +205,3 @@ class Jobs:
         while True:
             self.store.delete_ended(time.time() - self._limits.result_dur)
             await asyncio.sleep(min(SWEEP_DUR, self._limits.result_dur))
-
-
-def _locked(path: Path) -> BinaryIO:
-    """Return an open file that no other process can lock until it is closed."""
-    file = path.open("ab")
-    with suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return file
-    file.close()
-    raise ConfigError(f"another service uses {path.parent}; name another folder with --folder")
