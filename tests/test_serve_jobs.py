@@ -291,3 +291,16 @@ def test_a_result_is_written_as_a_whole(tmp_path: Path) -> None:
     store.delete_ended(time.time() + 1)
     assert store.get("a") is None
     store.close()
+
+
+def test_what_ran_when_the_service_ended_waits_again(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    for _ in range(2):
+        store = Store(path)
+        if store.get("a") is None:
+            store.add("a", "id", {})
+        job = store.get("a")
+        assert job
+        assert job.state == "queued"
+        store.begin("a")
+        store.close()

@@ -231,6 +231,7 @@ def traps(path: Path, port: int) -> dict[str, str]:
         "hls-file": segments.format(path),
         "hls-protocol": segments.format(f"file://{path}"),
         "ffconcat": f"ffconcat version 1.0\nfile '{path}'\n",
+        "ffconcat-relative": f"ffconcat version 1.0\nfile {os.path.relpath(SAMPLE)}\n",
         "concat": f"file '{path}'\n",
         "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
         'mediaPresentationDuration="PT5S" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011">'
