@@ -21,8 +21,9 @@ import pytest
 import soundfile
 
 from audio_emotion import read_audio
-from audio_emotion.errors import AudioError, ServiceError
-from audio_emotion.server.settings import Limits
+from audio_emotion.errors import AudioError, ModelError, OutputError, ServiceError
+from audio_emotion.server.run import run
+from audio_emotion.server.settings import Limits, ServerSettings
 from audio_emotion.server.work.decoder import CancelledWork, Decoder, Recording
 from audio_emotion.server.work.tasks import Answer, Task
 from conftest import RATE, SAMPLES, through_ffmpeg, voice
@@ -475,6 +476,18 @@ def test_the_command_serves_and_ends_by_sigterm(tmp_path: Path) -> None:
             process.kill()
     assert process.returncode == 0
     assert "POST /v1/audio/emotions 200" in error
+
+
+def test_a_service_that_cannot_begin_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options: dict[str, Any] = {"port": 0, "workers": 1, "folder": tmp_path / "state"}
+    with pytest.raises(ModelError, match="there is no model file"):
+        run(ServerSettings(model=tmp_path / "missing.onnx", **options))
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(OutputError):
+        run(ServerSettings(**options))
+    assert "Traceback" not in caplog.text
 
 
 def answers(port: int) -> bool:
