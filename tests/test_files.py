@@ -43,6 +43,16 @@ def test_a_new_file_obeys_the_umask_and_an_old_one_keeps_its_mode(tmp_path: Path
     assert mode(tmp_path / "new") == 0o600
 
 
+def test_the_mode_is_kept_where_a_library_replaces_the_temporary_file(tmp_path: Path) -> None:
+    def save(temporary: Path) -> None:
+        temporary.unlink()
+        temporary.touch(0o600)
+
+    write_with(tmp_path / "new", save)
+    (tmp_path / "plain").touch()
+    assert mode(tmp_path / "new") == mode(tmp_path / "plain")
+
+
 def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("before")
     (tmp_path / "link").symlink_to("target")

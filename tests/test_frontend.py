@@ -12,6 +12,7 @@ from audio_emotion.training.features.frontend import (
     AT_ONCE,
     LEVEL_FRAME,
     LEVEL_HOP,
+    LEVEL_LEAD,
     MARGIN,
     TOP_DB,
     Frontend,
@@ -102,17 +103,15 @@ def test_features_do_not_depend_on_silence_around_a_clip(before: int) -> None:
     frontend = Frontend(DEFAULT)
     expected, mask = frontend(burst(64_000, 64_000))
     found, found_mask = frontend(burst(before, 50_000, gain=1e-3))
-    frames = int(mask.sum())
-    assert abs(int(found_mask.sum()) - frames) <= 1  # where the level was measured may differ
-    if int(found_mask.sum()) == frames:
-        torch.testing.assert_close(found[..., :frames], expected[..., :frames], atol=0.05, rtol=0)
+    torch.testing.assert_close(found_mask, mask)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)
 
 
 def test_the_level_is_the_running_median_of_frames() -> None:
     signal = torch.randn(1, 12_345, generator=torch.manual_seed(0))
-    padded = np.pad(signal[0].numpy(), 3 * LEVEL_FRAME) ** 2
-    frames = 1 + signal.shape[1] // LEVEL_HOP
-    first = 3 * LEVEL_FRAME - LEVEL_FRAME // 2  # of the frame around sample 0
+    padded = np.pad(signal[0].numpy(), (4 * LEVEL_FRAME, 8 * LEVEL_FRAME)) ** 2
+    frames, phase = 1 + (signal.shape[1] + 2 * LEVEL_LEAD) // LEVEL_HOP, 77
+    first = 4 * LEVEL_FRAME - LEVEL_FRAME // 2 + phase - LEVEL_LEAD  # of frame 0
     expected = [
         np.median([
             padded[first + n * LEVEL_HOP + m * LEVEL_FRAME :][:LEVEL_FRAME].mean()
@@ -120,10 +119,12 @@ def test_the_level_is_the_running_median_of_frames() -> None:
         ])
         for n in range(frames)
     ]  # fmt: skip
-    np.testing.assert_allclose(Frontend(DEFAULT).level(signal)[0], expected, rtol=1e-4)
+    found = Frontend(DEFAULT).level(signal.square(), torch.tensor([[phase]]))
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4)
 
 
-def test_a_click_changes_no_extent() -> None:
+def test_a_click_hardly_changes_an_extent() -> None:
+    """The frames may lie another way, but the loud part stays."""
     clicked = burst(40_000, 40_000)
     clicked[0, 500:520] = 100
     clicked[0, -700:-680] = -100
@@ -131,7 +132,7 @@ def test_a_click_changes_no_extent() -> None:
         Frontend(DEFAULT).extent(clicked), Frontend(DEFAULT).extent(burst(40_000, 40_000)),
         strict=True,
     ):  # fmt: skip
-        assert found.item() == expected.item()
+        assert abs(found.item() - expected.item()) <= DEFAULT.hop_length
 
 
 def test_voicing_tells_harmonics_from_noise() -> None:

@@ -54,6 +54,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary, lock = _temporary(folder, f".{target.stem[:64]}.", target.suffix)
         if target.is_file():
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+    mode = stat.S_IMODE(temporary.stat().st_mode)
     try:
         with translated(OutputError, path):
             yield temporary
@@ -61,6 +62,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 with temporary.open("rb") as source, target.open("wb") as device:
                     shutil.copyfileobj(source, device)
             else:
+                temporary.chmod(mode)  # a library may have put another file in its place
                 temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

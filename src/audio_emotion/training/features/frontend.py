@@ -27,6 +27,7 @@ TOP_DB = 80.0  # dB kept below the loudest cell, as librosa's power_to_db
 LEAST_POWER = 1e-30  # of a loudest cell, so that silence divides by something
 LEVEL_FRAME = 512  # samples that a level is measured over
 LEVEL_HOP = 128
+LEVEL_LEAD = 512  # samples before and after a clip that frames lie at, too
 MEDIAN = 5  # adjacent frames whose median is the level; what is shorter than half of them is noise
 MARGIN = 1024  # samples kept around the loud part of a clip, for what fades in and out
 MIN_DEVIATION = 0.1  # dB; a row that silence holds at its floor is not amplified beyond it
@@ -114,38 +115,42 @@ class Frontend(nn.Module):
         the recording there is silence: the first sample can be negative, and the last one lie
         after the end.  A recording of zeros is one clip.
         """
-        samples, hop = waveform.shape[1], self.config.hop_length
-        level = self.level(waveform)  # (batch, frames)
+        hop = self.config.hop_length
+        power = waveform * waveform  # (batch, samples)
+        weight = power * power  # of what is loudest
+        position = torch.arange(waveform.shape[1], device=waveform.device, dtype=torch.float32)
+        total = torch.clamp(weight.sum(1, keepdim=True), min=LEAST_POWER)
+        centre = ((weight * position).sum(1, keepdim=True) / total).round().long()
+        phase = centre % LEVEL_HOP
+        level = self.level(power, phase)  # (batch, frames)
         loud = level >= level.amax(1, keepdim=True) * 10 ** (-self.config.trim_db / 10)
         frame = torch.arange(level.shape[1], device=level.device)
         first = torch.where(loud, frame, level.shape[1]).amin(1, keepdim=True) * LEVEL_HOP
         last = torch.where(loud, frame, 0).amax(1, keepdim=True) * LEVEL_HOP
-        start = first - LEVEL_FRAME // 2
-        end = last + LEVEL_FRAME // 2
-        # Floats hold these whole numbers exactly, and are faster to compare.
-        offset = torch.arange(samples, device=level.device, dtype=torch.float32) - start.float()
-        power = waveform * waveform
-        weight = (
-            power * power * ((offset >= 0) & (offset < (end - start).float()))
-        )  # of the loudest
-        total = torch.clamp(weight.sum(1, keepdim=True), min=LEAST_POWER)
-        centre = ((weight * offset).sum(1, keepdim=True) / total).round().long()
-        before = torch.div(centre + MARGIN, hop, rounding_mode="floor") * hop
-        start = start + centre - before
-        return start, end + MARGIN - start
+        start = first + phase - LEVEL_LEAD - LEVEL_FRAME // 2 - MARGIN
+        end = last + phase - LEVEL_LEAD + LEVEL_FRAME // 2 + MARGIN
+        start = centre - torch.div(centre - start, hop, rounding_mode="floor") * hop
+        return start, end - start
 
-    def level(self, waveform: Tensor) -> Tensor:
+    def level(self, power: Tensor, phase: Tensor) -> Tensor:
         """Return the power of each frame of `LEVEL_FRAME` samples, `(batch, frames)`.
 
         Each is the median of `MEDIAN` adjacent frames, so a click or a knock does not count.
-        Frame n has its centre at sample `n * LEVEL_HOP`.
+
+        Args:
+            power: of each sample, `(batch, samples)`.
+            phase: `(batch, 1)`; frame n has its centre at sample `n * LEVEL_HOP + phase -
+                LEVEL_LEAD`.
         """
-        around = MEDIAN // 2 * LEVEL_FRAME + LEVEL_FRAME // 2
-        squares = nn.functional.pad(waveform * waveform, (around, around))
-        power = nn.functional.avg_pool1d(squares[:, None], LEVEL_FRAME, LEVEL_HOP)[:, 0]
+        around = MEDIAN // 2 * LEVEL_FRAME + LEVEL_FRAME // 2 + LEVEL_LEAD
+        padded = nn.functional.pad(power, (around, around + LEVEL_HOP))
+        index = torch.arange(power.shape[1] + 2 * around, device=power.device)
+        means = nn.functional.avg_pool1d(
+            padded.gather(1, index + phase)[:, None], LEVEL_FRAME, LEVEL_HOP
+        )[:, 0]
         step = LEVEL_FRAME // LEVEL_HOP
-        frames = power.shape[1] - (MEDIAN - 1) * step
-        return _median(*(power[:, n * step : n * step + frames] for n in range(MEDIAN)))
+        frames = means.shape[1] - (MEDIAN - 1) * step
+        return _median(*(means[:, n * step : n * step + frames] for n in range(MEDIAN)))
 
     def place(
         self, waveform: Tensor, start: Tensor, length: Tensor, window: int | None = None
