@@ -108,7 +108,7 @@ def _copy(where: str, offset: int | None, size: int | None, copy: BinaryIO) -> N
     elif offset is None:
         copy.write(fs.cat_file(path))
     else:
-        copy.write(fs.cat_file(path, offset, offset + size))
+        copy.write(fs.cat_file(path, start=offset, end=offset + size))
 
 
 def _copy_part(source: BinaryIO, offset: int | None, size: int | None, copy: BinaryIO) -> None:

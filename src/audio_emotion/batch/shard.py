@@ -68,7 +68,8 @@ def run_shard(
     """Predict the recordings of a shard and write its part file.
 
     Returns:
-        What the part file holds; None if no recording could be reached, and nothing was written.
+        What the part file holds; None if what was left before is left again, and nothing was
+        written.
 
     Raises:
         OutputError: the part file cannot be written.
@@ -86,7 +87,7 @@ def run_shard(
         rows += found
         first = found[0] if found else {}
         report(first.get("duration") or 0.0, first.get("error"), "left" in answer)
-    if not rows:
+    if not rows and task.generation:
         return None
     part = summarise(task, plan, rows, left)
     write_part(folder, task.name(plan.fingerprint), part, rows, plan.schema(folder))

@@ -10,10 +10,11 @@ import glob
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -81,8 +82,9 @@ def _found(source: str) -> Iterator[Item]:
         raise AudioError(f"{source} does not exist, or is no regular file")
 
 
-def _is_list(source: str) -> bool:
-    return source.lower().endswith(LISTS)
+def _is_list(source: str) -> str | None:
+    """Return the suffix of a list, or None for anything else."""
+    return next((suffix for suffix in LISTS if source.lower().endswith(suffix)), None)
 
 
 def _local(path: Path, carried: dict[str, Any] | None = None) -> Item:
@@ -118,8 +120,7 @@ def _stored(fs: Any, info: dict[str, Any]) -> Item:
 
 def _archived(source: str) -> Iterator[Item]:
     uri = source if is_url(source) else str(Path(source).absolute())
-    fs, path = file_system(uri)
-    with translated(AudioError, source), fs.open(path, "rb") as file:
+    with _opened(uri) as file:
         try:
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 for member in archive:
@@ -148,35 +149,41 @@ def _listed(source: str) -> Iterator[Item]:
 
 def _rows(source: str) -> Iterator[dict[str, Any]]:
     """Yield the lines of a list with their columns."""
-    fs, path = file_system(source)
-    with translated(AudioError, source), fs.open(path, "rb") as file:
-        if source.lower().endswith(".parquet"):
+    kind = _is_list(source)
+    with _opened(source) as file:
+        if kind == ".parquet":
             for batch in pq.ParquetFile(file).iter_batches():
                 yield from batch.to_pylist()
-        elif source.lower().endswith(".txt"):
-            lines = (line.strip() for line in io.TextIOWrapper(file, "utf-8-sig"))
-            yield from ({"path": line} for line in lines if line)
-        else:
-            yield from _reader(file)
+            return
+        with io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+            if kind == ".txt":
+                yield from ({"path": line.strip()} for line in text if line.strip())
+            else:
+                yield from _reader(text)
 
 
 def _columns(source: str) -> dict[str, pa.DataType]:
     """Return the columns of a list that are carried along."""
-    fs, path = file_system(source)
-    with translated(AudioError, source), fs.open(path, "rb") as file:
-        if source.lower().endswith(".parquet"):
+    kind, columns = _is_list(source), {}
+    with _opened(source) as file:
+        if kind == ".parquet":
             schema = pq.read_schema(file)
             columns = dict(zip(schema.names, schema.types, strict=True))
-        elif source.lower().endswith(".txt"):
-            columns = {}
-        else:
-            columns = dict.fromkeys(_reader(file).fieldnames or (), pa.string())
+        elif kind != ".txt":
+            with io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+                columns = dict.fromkeys(_reader(text).fieldnames or (), pa.string())
     return {name: kind for name, kind in columns.items() if name not in (*NAMES, SIZE)}
 
 
-def _reader(file: BinaryIO) -> "csv.DictReader[str]":
+@contextmanager
+def _opened(source: str) -> Iterator[BinaryIO]:
+    fs, path = file_system(source)
+    with translated(AudioError, source), fs.open(path, "rb") as file:
+        yield file
+
+
+def _reader(text: TextIO) -> "csv.DictReader[str]":
     """Read a table whose columns lie between commas, semicolons or tabs."""
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     first = text.readline()
     text.seek(0)
     return csv.DictReader(text, delimiter=max(",;\t", key=first.count))

@@ -1,0 +1,47 @@
+"""A batch on a cluster of three nodes on this machine, of which one is killed; see batch_kills.py.
+
+python tests/batch_cluster.py SOURCE OUT FILES    # after so many files a node goes
+"""
+
+import os
+import sys
+import threading
+import warnings
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+import psutil
+from ray.cluster_utils import Cluster
+
+from audio_emotion.batch.parts import Parts
+from audio_emotion.batch.run import Tally
+from batching import batch
+
+
+def main(source: str, out: str, files: int) -> None:
+    """Work off a batch, and kill a node with its raylet and its workers on the way."""
+    warnings.simplefilter("ignore")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    doomed = cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1)
+    tally = Tally()
+
+    def kill() -> None:
+        while tally.files < files:
+            if ended.wait(0.1):
+                return
+        raylet = doomed.all_processes["raylet"][0].process
+        for process in (*psutil.Process(raylet.pid).children(recursive=True), raylet):
+            process.kill()
+        print("a node is gone", flush=True)
+
+    ended = threading.Event()
+    threading.Thread(target=kill, daemon=True).start()
+    found = batch(out, source, cluster=cluster.address)
+    found.run(Parts(found.folder, found.plan()), tally)
+    ended.set()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
