@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from batching import PROGRAM, ROOT, killing, parts_of, recordings, table, until
+from batching import PROGRAM, ROOT, killing, parts_of, recordings, table
 
 FILES, KILLS = int(os.environ.get("FILES", 90)), int(os.environ.get("KILLS", 5))
 BAD = max(2, FILES // 400)
@@ -73,7 +73,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_rows(
             kills += 1
         if victim == process.pid:
             process.wait()
-            until(lambda: not [w for w in workers if w.is_running()])  # they end by themselves
+            psutil.wait_procs(workers, timeout=60)  # they end by themselves
+            assert not [worker for worker in workers if worker.is_running()]
     assert kills
     check(tmp_path, undisturbed)
 

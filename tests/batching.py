@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -100,11 +99,3 @@ class HereWorker:
             self._waiting.clear()
             raise WorkerDiedError(self.late)
         return self._waiting.popleft()[1]()
-
-
-def until(condition: Any, patience: float = 60.0) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)

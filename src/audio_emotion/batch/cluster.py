@@ -65,7 +65,10 @@ def _run(
     flying = [remote.remote(job, plan, folder.name, task) for task in islice(coming, WAITING)]
     while flying:
         done, flying = ray.wait(flying)
-        part, reports = ray.get(done[0])
+        try:
+            part, reports = ray.get(done[0])
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
         for line in reports:
             report(*line)
         yield part
