@@ -6,11 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo serve test fuzz bench samples clean
+.PHONY: help demo serve test test-batch fuzz bench samples clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/base ## Classify the recordings in samples/ with the shipped model
 	@$(BIN)/audio-emotion predict samples
@@ -25,6 +25,9 @@ test: $(VENV)/dev ## Run linter, types, doctests and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-batch: $(VENV)/dev ## Kill a batch, and a node of a cluster, until both are done (KILLS=20 FILES=20000 for more)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/batch_kills.py
 
 fuzz: $(VENV)/dev ## Predict 10,000 damaged recordings (MUTANTS=300 for fewer)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --count $(MUTANTS)
