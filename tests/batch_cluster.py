@@ -1,4 +1,4 @@
-"""A batch on a cluster of three nodes on this machine, of which one is killed; see batch_kills.py.
+"""A batch on a cluster of this machine, of whose nodes one is killed; see batch_kills.py.
 
 python tests/batch_cluster.py SOURCE OUT FILES    # after so many files a node goes
 """
@@ -21,9 +21,11 @@ from batching import batch
 def main(source: str, out: str, files: int) -> None:
     """Work off a batch, and kill a node with its raylet and its workers on the way."""
     warnings.simplefilter("ignore")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    head = {"num_cpus": 1, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     doomed = cluster.add_node(num_cpus=1)
-    cluster.add_node(num_cpus=1)
+    for _ in range(int(os.environ.get("NODES", 2)) - 2):
+        cluster.add_node(num_cpus=1)
     tally = Tally()
 
     def kill() -> None:

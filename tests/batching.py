@@ -15,15 +15,15 @@ from audio_emotion.batch.parts import Parts
 from audio_emotion.batch.plan import read_plan
 from audio_emotion.batch.run import Batch
 from audio_emotion.batch.storage import Folder
-from audio_emotion.batch.worker import Rest, begin
-from audio_emotion.batch.workers import WorkerDiedError
+from audio_emotion.batch.work.worker import Rest, begin
+from audio_emotion.batch.work.workers import WorkerDiedError
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = sorted((ROOT / "samples").glob("*.flac"))
 PROGRAM = [sys.executable, "-m", "audio_emotion", "batch"]
 HOOK = """
 import os, signal, sys, time
-if "audio_emotion.batch.worker" in sys.orig_argv:
+if "audio_emotion.batch.work.worker" in sys.orig_argv:
     def hook(event, args):
         if event == "open" and "killer" in str(args[0]):
             os.kill(os.getpid(), signal.SIGSEGV if "crash" in str(args[0]) else signal.SIGKILL)

@@ -16,15 +16,16 @@ import pytest
 from typer.testing import CliRunner
 
 from audio_emotion import EMOTIONS, Classifier, __version__, read_audio, timeline
-from audio_emotion.batch import content, estimate, report
+from audio_emotion.batch import estimate, report
 from audio_emotion.batch.job import Job
 from audio_emotion.batch.outputs import write_output
 from audio_emotion.batch.parts import Parts
 from audio_emotion.batch.plan import SHARD_BYTES, cut, make_plan, read_plan, share
 from audio_emotion.batch.run import Tally
-from audio_emotion.batch.shard import Part, ShardTask, answers, run_shard
 from audio_emotion.batch.sources import find
 from audio_emotion.batch.storage import Folder
+from audio_emotion.batch.work import content
+from audio_emotion.batch.work.shard import Part, ShardTask, answers, run_shard
 from audio_emotion.cli.app import app
 from audio_emotion.cli.batch import describe
 from audio_emotion.errors import AudioEmotionError, AudioError, ConfigError, OutputError

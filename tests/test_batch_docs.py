@@ -11,7 +11,7 @@ from audio_emotion import Classifier
 from audio_emotion.batch.parts import Parts
 from audio_emotion.batch.rows import schema
 from audio_emotion.batch.run import Tally
-from audio_emotion.batch.shard import run_shard
+from audio_emotion.batch.work.shard import run_shard
 from batching import HereWorker, batch, recordings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "batch.md").read_text(encoding="utf-8")

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from audio_emotion import Classifier
-from audio_emotion.batch import content
-from audio_emotion.batch.content import is_transient, opened
 from audio_emotion.batch.parts import Parts
 from audio_emotion.batch.run import Batch, Tally
-from audio_emotion.batch.shard import run_shard
 from audio_emotion.batch.sources import find
 from audio_emotion.batch.storage import Folder
+from audio_emotion.batch.work import content
+from audio_emotion.batch.work.content import is_transient, opened
+from audio_emotion.batch.work.shard import run_shard
 from audio_emotion.errors import AudioError, ConfigError, OutputError
 from batching import SAMPLES, HereWorker, batch, command, parts_of, table
 

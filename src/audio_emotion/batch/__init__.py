@@ -5,12 +5,10 @@ sources     recordings in folders, patterns, lists, archives and buckets
 plan        the list of them, frozen and cut into shards
 job         what is predicted, and its fingerprint
 rows        the tables of results
-worker      the program of a process that predicts one recording after the other
-workers     such processes, as their owner sees them
-shard       a shard's recordings in, its part file out
 parts       the part files of a folder: what is done, what is left, whether all of it is right
-here        shards in processes of this machine
-cluster     shards as tasks of Ray
+work        shards in, part files out: processes here, Ray on a cluster
+run         a batch from its sources to its last row
+estimate    what it will take
 outputs     the whole as csv or jsonl
 report      the whole in figures
 

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 
 from .job import Job
 from .plan import PLAN, Plan
-from .shard import answers
 from .storage import Folder
-from .workers import Worker
+from .work.shard import answers
+from .work.workers import Worker
 
 SAMPLE = 24  # recordings
 ROW_BYTES = {"emotions": 120, "timeline": 400}  # of the rows of a recording in Parquet, about

@@ -20,8 +20,8 @@ from ..errors import OutputError, translated
 from ..files import write_text
 from .job import VERSION
 from .plan import KEY, Plan
-from .shard import SCHEMA, Part, ShardTask, summarise, write_part
 from .storage import Folder
+from .work.shard import SCHEMA, Part, ShardTask, summarise, write_part
 
 SUCCESS = "_SUCCESS"
 READERS = 8  # part files looked at together, which may be far away

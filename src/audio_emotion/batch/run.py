@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from ..errors import OutputError
 from ..inference.classifier import Classifier
-from .here import run_here
 from .job import Job
 from .parts import Parts
 from .plan import Plan, check_plan, make_plan, read_plan, share
-from .shard import Part, ShardTask
 from .storage import Folder
+from .work.here import run_here
+from .work.shard import Part, ShardTask
 
 
 @dataclass
@@ -91,6 +91,6 @@ class Batch:
         arguments = (self.job, plan, self.folder, tasks)
         if self.cluster is None:
             return run_here(*arguments, self.jobs, tally.report)
-        from .cluster import run_on_cluster
+        from .work.cluster import run_on_cluster
 
         return run_on_cluster(*arguments, self.cluster, tally.report)

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from ..errors import ConfigError
-from .job import Job
-from .plan import Plan
+from ...errors import ConfigError
+from ..job import Job
+from ..plan import Plan
+from ..storage import Folder
 from .shard import Part, Report, ShardTask, run_shard
-from .storage import Folder
 from .workers import Worker
 
 LOCAL = "local"  # an address: a cluster of this machine alone, for the length of the batch

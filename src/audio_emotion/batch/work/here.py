@@ -5,10 +5,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from .job import Job
-from .plan import Plan
+from ..job import Job
+from ..plan import Plan
+from ..storage import Folder
 from .shard import Part, Report, ShardTask, run_shard
-from .storage import Folder
 from .workers import Worker
 
 

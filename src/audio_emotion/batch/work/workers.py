@@ -9,8 +9,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ..errors import AudioEmotionError
-from .job import Job
+from ...errors import AudioEmotionError
+from ..job import Job
 
 START_DUR = 120.0  # s in which a process must be there, on a busy machine
 STARTS = 3  # times that a process may die before it is there

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
-from ..errors import AudioError, ConfigError, translated
-from .storage import file_system, is_url
+from ...errors import AudioError, ConfigError, translated
+from ..storage import file_system, is_url
 
 IN_MEMORY = 32 << 20  # bytes of a recording; more go to a temporary file
 WAITS = (0.5, 1.0, 2.0, 4.0)  # s before another try

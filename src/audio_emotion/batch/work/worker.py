@@ -1,6 +1,6 @@
 """The program of a worker: predicts the recordings it is handed, in order.
 
-    python -m audio_emotion.batch.worker FD
+    python -m audio_emotion.batch.work.worker FD
 
 Decoders are native code that parses whatever it is given, so a recording may end this process; its
 owner then knows which.  While the model predicts one recording, a thread reads and decodes the
@@ -24,14 +24,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..audio import store_audio
-from ..errors import AudioEmotionError, ConfigError
-from ..inference.classifier import Classifier
-from ..notices import Code
-from ..timeline.recording import timelines_of_file
+from ...audio import store_audio
+from ...errors import AudioEmotionError, ConfigError
+from ...inference.classifier import Classifier
+from ...notices import Code
+from ...timeline.recording import timelines_of_file
+from ..job import Job
+from ..rows import of_error, of_prediction, of_timeline
 from .content import TransientError, opened
-from .job import Job
-from .rows import of_error, of_prediction, of_timeline
 
 Row = dict[str, Any]
 Rest = Callable[[], Row]  # what remains to be done for a recording that was read

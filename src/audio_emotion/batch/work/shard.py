@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import StoppedError
-from ..notices import Code
+from ...errors import StoppedError
+from ...notices import Code
+from ..job import VERSION, Job
+from ..plan import KEY, Plan
+from ..rows import FIRST, of_error
+from ..storage import Folder
 from .content import opened
-from .job import VERSION, Job
-from .plan import KEY, Plan
-from .rows import FIRST, of_error
-from .storage import Folder
 from .workers import Worker, WorkerDiedError
 
 SCHEMA = "audio-emotion-batch"
