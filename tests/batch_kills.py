@@ -85,7 +85,7 @@ def test_a_node_of_a_cluster_is_lost(
     pytest.importorskip("ray")
     script = ROOT / "tests" / "batch_cluster.py"
     line = [PROGRAM[0], script, source, tmp_path, str(max(4, FILES // 3))]
-    said = subprocess.run(line, env=env, capture_output=True, text=True)
+    said = subprocess.run(line, env=env, capture_output=True, text=True, timeout=900)
     assert said.returncode == 0, said.stderr[-3000:]
     assert "a node is gone" in said.stdout
     check(tmp_path, undisturbed)

@@ -251,7 +251,7 @@ def test_workers_that_crash_are_killed_or_hang(tmp_path: Path) -> None:
     env, out = killing(tmp_path / "hook"), tmp_path / "out"
     script = (
         "from batching import *; from audio_emotion.batch.run import Tally\n"
-        f"b = batch({str(out)!r}, {str(source)!r}, jobs=2, time_limit=5.0)\n"
+        f"b = batch({str(out)!r}, {str(source)!r}, jobs=2, time_limit=10.0)\n"
         "b.run(Parts(b.folder, b.plan()), Tally())"
     )
     line = [sys.executable, "-c", script]
