@@ -422,6 +422,19 @@ def test_the_command_from_dry_run_to_verify(tmp_path: Path) -> None:
     assert "6 of 6 shards" in command("--out", out, "--status")
 
 
+def test_what_is_done_can_be_asked_whatever_the_task(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    work(
+        tmp_path / "out", recordings(tmp_path / "in", 1), classifier=classifier, task="timeline"
+    ).finish()
+    for option in ("--status", "--verify"):
+        assert RUNNER.invoke(app, ["batch", "--out", str(tmp_path / "out"), option]).exit_code == 0
+    found = RUNNER.invoke(app, ["batch", "--out", str(tmp_path / "none"), "--status"])
+    assert "holds no batch" in str(found.exception)
+    assert not (tmp_path / "none").exists()
+
+
 def test_shares_together_make_the_whole(tmp_path: Path) -> None:
     source, out = recordings(tmp_path / "in", 4), tmp_path / "out"
     command(source, "--out", out, "--jobs", 1, "--shard", "1/2")

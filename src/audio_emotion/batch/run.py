@@ -53,12 +53,23 @@ class Batch:
             OutputError: the folder holds another batch, or there are neither plan nor sources.
         """
         plan = read_plan(self.folder)
+        if plan is None and not self.sources:
+            raise OutputError(f"{self.folder.name} holds no batch; name its sources")
         if plan is None:
-            if not self.sources:
-                raise OutputError(f"{self.folder.name} holds no batch; name its sources")
             labels = Classifier(self.job.model_path).labels
             plan = make_plan(self.job, labels, self.sources, self.folder)
         check_plan(plan, self.job, self.sources, self.folder)
+        return plan
+
+    def planned(self) -> Plan:
+        """Return the plan that is there, whatever its job.
+
+        Raises:
+            OutputError: there is none.
+        """
+        plan = read_plan(self.folder)
+        if plan is None:
+            raise OutputError(f"{self.folder.name} holds no batch")
         return plan
 
     def run(self, parts: Parts, tally: Tally) -> None:

@@ -96,7 +96,7 @@ def batch(
         return _dry_run(found)
     from ..batch.parts import Parts
 
-    parts = Parts(found.folder, found.plan())
+    parts = Parts(found.folder, found.planned() if status or verify else found.plan())
     if verify:
         facts = parts.verify()
         return say(f"{facts['rows']:,} rows of {facts['files']:,} recordings are as they should be")
