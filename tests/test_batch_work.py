@@ -25,7 +25,7 @@ MIB = 1 << 20
 def test_a_recording_may_not_take_all_of_the_memory(tmp_path: Path) -> None:
     """An hour takes 115 MB; the recordings before and after it are predicted."""
     source = recordings(tmp_path / "in", 2)
-    soundfile.write(source / "00000-long.flac", np.zeros(3600 * 16_000, np.int16), 16_000)
+    soundfile.write(source / "00001-long.flac", np.zeros(3600 * 16_000, np.int16), 16_000)
     found = batch(tmp_path / "out", source, memory=48 * MIB)
     plan, worker = found.plan(), Worker(found.job)
     items = [item for n in range(plan.shards) for item in plan.items(found.folder, n)]
@@ -33,8 +33,7 @@ def test_a_recording_may_not_take_all_of_the_memory(tmp_path: Path) -> None:
         errors = [a["rows"][0].get("error") for _, a in answers(found.job, worker, items)]
     finally:
         worker.close()
-    assert errors[::2] == [None, None]
-    assert errors[1] in {"decode_limit", "worker_died"}
+    assert errors == [None, "worker_died", None]
 
 
 def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...audio import store_audio
-from ...errors import AudioEmotionError, ConfigError
+from ...errors import AudioEmotionError, ConfigError, ModelError
 from ...inference.classifier import Classifier
 from ...notices import Code
 from ...timeline.recording import timelines_of_file
@@ -97,8 +97,10 @@ def _guarded(call: Callable[[], T]) -> tuple[T | None, Row | None]:
     except (TransientError, ConfigError) as error:
         return None, {"left": str(error)}
     except MemoryError:
-        code, message = Code.DECODE_LIMIT, "predicting it takes too much memory"
+        os._exit(1)  # the other recording may have taken it; alone, each of them shows
     except AudioEmotionError as error:
+        if isinstance(error, ModelError) and error.__cause__:
+            os._exit(1)  # ONNX Runtime has errors of its own for that
         code, message = error.code, str(error)
     except Exception as error:
         code, message = Code.FAILED, f"{type(error).__name__}: {error}"
