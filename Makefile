@@ -2,11 +2,12 @@
 
 PYTHON ?= python3
 MUTANTS ?= 10000
+KILLS ?= 10000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo serve test test-batch fuzz bench samples clean
+.PHONY: help demo serve test test-batch fuzz crash bench samples clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -31,6 +32,9 @@ test-batch: $(VENV)/dev ## Kill a batch, and a node of a cluster, until both are
 
 fuzz: $(VENV)/dev ## Predict 10,000 damaged recordings (MUTANTS=300 for fewer)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --count $(MUTANTS)
+
+crash: $(VENV)/dev ## Kill each command at each operation, and see it go on (KILLS=20 for fewer)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/crash.py --most $(KILLS)
 
 bench: $(VENV)/dev ## Measure speed side by side and write benchmarks/results.md
 	$(BIN)/python benchmarks/run.py

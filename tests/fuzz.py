@@ -222,6 +222,7 @@ def work(numbers: Iterator[int], seed: int, folder: Path) -> dict[int, str]:
             wrong = f"the process died: exit code {process.exitcode}"
         if wrong:
             found[number] = wrong
+            print(f"{number}: {wrong}", flush=True)
             process.kill()
             started = None
     if started:
@@ -256,9 +257,9 @@ def main() -> None:
         folders = [Path(name, str(job)) for job in range(jobs)]
         done = list(pool.map(lambda folder: work(numbers, seed, folder), folders))
     failures = {number: wrong for found in done for number, wrong in found.items()}
-    for number, wrong in sorted(failures.items()):
+    for number in sorted(failures):
         what, content = mutant(files, seed, number)
-        print(f"{number}, {what}: {wrong}\n")
+        print(f"{number} is {what}")
         if arguments.keep:
             arguments.keep.mkdir(exist_ok=True)
             (arguments.keep / f"{seed}-{number}").write_bytes(content)

@@ -40,8 +40,17 @@ def test_interval_over_folds_is_that_of_student(count: int) -> None:
 
 def test_one_fold_has_no_interval() -> None:
     assert over_folds([0.5]) == {"mean": 0.5, "deviation": None, "half_width": None}
-    result = {"over_folds": {"uar": over_folds([0.5])}, "folds": {"1": {}}, "protocol": "known"}
-    assert as_text({"C": result}) == "C: uar 50.00 % over 1 fold\n  known"
+    result = {
+        "over_folds": {"uar": over_folds([0.5])}, "folds": {"1": {}}, "protocol": "known",
+        "labels": ["sad", "calm"], "scores": {"predicted": [0.25, 0.75]},
+        "calibration": {"ece": 0.1, "confident_share": 0.5, "confident_accuracy": 0.8},
+    }  # fmt: skip
+    assert as_text({"C": result}) == (
+        "C: uar 50.00 % over 1 fold\n"
+        "  predicted calm 75.0 %, sad 25.0 %; ECE 10.0 %; "
+        "50.0 % confident, of these 80.0 % correct\n"
+        "  known"
+    )
 
 
 def test_restricted_probabilities_are_scaled_in_proportion() -> None:

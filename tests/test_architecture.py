@@ -37,7 +37,7 @@ LAYERS = {  # parts that each part may import, beside the base
     },
     "config": set(),
 }
-BASE = {"audio", "errors", "files", "labels", "notices", "version"}
+BASE = {"audio", "errors", "files", "labels", "notices", "text", "version"}
 MOST_FILES, MOST_LINES = 14, 320
 
 

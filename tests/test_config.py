@@ -109,6 +109,28 @@ def test_a_file_states_what_differs_from_the_defaults(tmp_path: Path) -> None:
         load_config(path)
 
 
+BOMBS = {
+    "depth": "train: " + 9_000 * "[",
+    "a long number": "train: {epochs: " + 9_000 * "9" + "}",
+    "a long file": "train: {lr: 1}\n" + 30_000 * "#",
+    "a date": "train: {lr: 2001-99-99}",
+    "aliases": "a: &a [x]\n" + "".join(f"{n}: &n{n} [*a, *a]\n" for n in range(9)),
+    "itself": "train: &a {lr: *a}",
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_bombs_of_yaml_are_refused_in_words(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(BOMBS[kind])
+    with pytest.raises(ConfigError, match=r"mine\.yaml") as caught:
+        load_config(path)
+    assert len(str(caught.value)) < 1000
+    if kind in {"depth", "a long number"}:
+        with pytest.raises(ConfigError, match="is not YAML"):
+            load_config("default", [f"train.lr={BOMBS[kind].partition(': ')[2]}"])
+
+
 def test_a_configuration_survives_its_own_json() -> None:
     config = load_config("reference", ["train.class_weights=[1,1,1,1,1,1,1,2]"])
     assert make_config(config.model_dump(mode="json"), "test") == config

@@ -23,6 +23,7 @@ LABELS = ("calm", "happy")
 PROGRAM = """
 import os, resource, signal, sys
 from audio_emotion.cli import app, predict
+from audio_emotion.formats.partial import PartialOutput
 plain, calls = predict.predict_file, []
 
 def predict_file(*arguments, **options):
@@ -184,3 +185,28 @@ def test_a_full_device_is_said_in_words(wav: Path) -> None:
     assert done.stderr.splitlines() == [
         "audio-emotion: the output cannot be read or written: No space left on device"
     ]
+
+
+def test_a_kill_right_after_the_output_appeared_is_no_loss(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    killed = run(out, folder, 1, "PartialOutput.close = lambda self: os.kill(os.getpid(), 9)")
+    assert killed.returncode == -signal.SIGKILL
+    text = out.read_text()
+    assert (tmp_path / "out.csv.part").exists()
+    again = run(out, folder, 1, "sys.exit('a call')")
+    assert again.returncode == 1  # because of the recording that cannot be read
+    assert f"{out} is complete" in again.stderr
+    assert out.read_text() == text
+    assert not (tmp_path / "out.csv.part").exists()
+    assert run(out, folder).returncode == 2  # it exists already
+
+
+def test_an_output_of_somebody_else_keeps_both(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    with opened(out) as part:
+        part.add(results(1)[0])
+    out.write_text("mine")
+    with pytest.raises(OutputError, match="exists already"):
+        opened(out)
+    assert out.read_text() == "mine"
+    assert (tmp_path / "out.csv.part").exists()

@@ -15,7 +15,7 @@ from audio_emotion.datasets.provenance import SETS, FittedClips, Provenance, Use
 from audio_emotion.errors import CorpusError
 
 ACTOR = "03-01-05-01-01-01-{:02}"
-EMPTY: dict[str, Any] = dict.fromkeys(SETS, "") | {"speakers": []}
+EMPTY: dict[str, Any] = dict.fromkeys(SETS, "") | {"speakers": [], "counts": []}
 
 
 def sha(text: str) -> str:
@@ -48,7 +48,8 @@ def test_compact_form_in_closed_form() -> None:
     name = hashlib.sha256(f"RAVDESS/{ACTOR.format(1)}".encode()).digest()
     content = hashlib.sha256(ACTOR.format(1).encode()).digest()
     assert base64.b64decode(found["train"]) == name[:5] + content[:5]
-    assert found == EMPTY | {"train": found["train"], "speakers": ["RAVDESS/01"]}
+    more = {"speakers": ["RAVDESS/01"], "counts": ["train 1 RAVDESS"]}
+    assert found == EMPTY | {"train": found["train"], **more}
     own = trained("angry/01", corpus="mine").compact()
     assert base64.b64decode(own["train"])[:5] == bytes(5)
 
@@ -76,7 +77,8 @@ def test_equal_names_in_own_folders_do_not_match(corpus: str) -> None:
 def test_duplicates_in_a_published_corpus_count_by_name() -> None:
     clips = [clip(ACTOR.format(n)) for n in (1, 2)]
     same = Provenance.of(clips, [sha("a")] * 2, ["val"] * 2)
-    assert FittedClips(same.compact()).count("val") == 2
+    fitted = FittedClips(same.compact())
+    assert [fitted.count("val", corpora) for corpora in (None, ["RAVDESS"], ["mine"])] == [2, 2, 0]
     assert FittedClips(trained("a/1", "a/2", corpus="mine").compact()).count("train") == 2
 
 
@@ -96,7 +98,7 @@ def test_inherited_uses_are_kept_over_generations() -> None:
     assert found == third.inheriting(second, first).inheriting(chosen, first)
     fitted = FittedClips(found.compact())
     assert fitted.speakers == {f"RAVDESS/{n:02}" for n in (1, 2, 3, 6)}
-    assert (fitted.count("train"), fitted.count("train", inherited=True)) == (1, 2)
+    assert (fitted.count("train"), fitted.count("test")) == (1, 1)
     assert fitted.contains("train", clip(ACTOR.format(2)), None, inherited=True)
     assert not fitted.contains("train", clip(ACTOR.format(2)), None)
 
@@ -149,6 +151,8 @@ def test_malformed_rows_are_refused(rows: Any) -> None:
         ({"test": "AAAA"}, "not a whole number of records"),
         ({"speakers": "anna"}, "not a list of names"),
         ({"speakers": [1]}, "not a list of names"),
+        ({"counts": "val"}, "not a list of split, number and corpus"),
+        ({"counts": ["val RAVDESS"]}, "not a list of split, number and corpus"),
     ],
 )
 def test_malformed_compact_form_is_refused(change: dict[str, Any], message: str) -> None:

@@ -71,12 +71,13 @@ class Held:
     """A timeline that lasts until it is told to end."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.begun, self.end = 0, threading.Event()
+        self.begun, self.end, self.cancelled = 0, threading.Event(), 0
         plain = Task.timeline
 
         def held(task: Task, worker: Any) -> Answer:
             self.begun += 1
             wait_for(lambda: self.end.is_set() or task.recording.cancelled.is_set())
+            self.cancelled += task.recording.cancelled.is_set()
             return plain(task, worker)
 
         patch.setattr(Task, "timeline", held)
@@ -197,9 +198,9 @@ def test_deleting_stops_the_work(client: httpx.Client, held: Held) -> None:
     id_ = create(client)
     wait_for(lambda: held.begun)
     client.delete(f"/v1/jobs/{id_}")
-    held.end.clear()
     create(client)
     wait_for(lambda: held.begun == 2)
+    assert held.cancelled == 1
 
 
 def test_results_are_forgotten(tmp_path: Path) -> None:
@@ -229,6 +230,9 @@ def test_jobs_go_on_after_a_restart(tmp_path: Path, held: Held) -> None:
         wait_for(lambda: held.begun)
         running.server.handle_exit(signal.SIGTERM, None)
     held.end.set()
+    store = Store(tmp_path / "jobs" / "jobs.sqlite")
+    assert [job.attempts for job in store.open_jobs()] == [0, 0]  # it was no fault of theirs
+    store.close()
     with serving(tmp_path) as running, running.client() as client:
         assert ended(client, first) == ended(client, second) == "done"
         assert client.get(f"/v1/jobs/{second}/result").text.startswith("start,end,label")
@@ -287,3 +291,16 @@ def test_a_result_is_written_as_a_whole(tmp_path: Path) -> None:
     store.delete_ended(time.time() + 1)
     assert store.get("a") is None
     store.close()
+
+
+def test_what_ran_when_the_service_ended_waits_again(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    for _ in range(2):
+        store = Store(path)
+        if store.get("a") is None:
+            store.add("a", "id", {})
+        job = store.get("a")
+        assert job
+        assert job.state == "queued"
+        store.begin("a")
+        store.close()

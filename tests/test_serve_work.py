@@ -1,5 +1,6 @@
 """How the service works: decoders of strangers' recordings, the queue, cancelling and ending."""
 
+import io
 import os
 import signal
 import socket
@@ -7,19 +8,22 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import numpy as np
 import pytest
 import soundfile
 
 from audio_emotion import read_audio
-from audio_emotion.errors import AudioError, ServiceError
-from audio_emotion.server.settings import Limits
+from audio_emotion.errors import AudioError, ModelError, OutputError, ServiceError
+from audio_emotion.server.run import run
+from audio_emotion.server.settings import Limits, ServerSettings
 from audio_emotion.server.work.decoder import CancelledWork, Decoder, Recording
 from audio_emotion.server.work.tasks import Answer, Task
 from conftest import RATE, SAMPLES, through_ffmpeg, voice
@@ -165,6 +169,30 @@ def test_a_decoder_that_hangs_is_killed(decoder: Decoder) -> None:
     assert process_of(decoder) != before
 
 
+def test_the_sound_of_a_page_is_that_of_the_track(decoder: Decoder, tmp_path: Path) -> None:
+    path = tmp_path / "two.mka"
+    path.write_bytes(two_tracks())
+    loud = [decoder.encode(Recording(path, track=track, **MUCH))[0].max() for track in (1, 2)]
+    assert loud[0] == pytest.approx(0.1, abs=0.05)
+    assert loud[1] == pytest.approx(0.8, abs=0.05)
+
+
+def two_tracks() -> bytes:
+    """A quiet tone and a loud one."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="matroska") as output:
+        for _ in range(2):
+            output.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for track, level in zip(output.streams, (0.1, 0.8), strict=True):
+            tone = level * np.sin(np.arange(RATE) / 9)
+            pcm = np.round(tone * 32_767).astype(np.int16)[None]
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            frame.sample_rate = RATE
+            for packet in [*track.encode(frame), *track.encode(None)]:
+                output.mux(packet)
+    return stream.getvalue()
+
+
 def test_encoding_may_take_longer_than_a_block(tmp_path: Path) -> None:
     patient = Decoder(Limits(stall_dur=0.0))
     peaks, opus = patient.encode(Recording(SAMPLES / "slow_low.flac", **MUCH))
@@ -204,6 +232,7 @@ def traps(path: Path, port: int) -> dict[str, str]:
         "hls-file": segments.format(path),
         "hls-protocol": segments.format(f"file://{path}"),
         "ffconcat": f"ffconcat version 1.0\nfile '{path}'\n",
+        "ffconcat-relative": f"ffconcat version 1.0\nfile {os.path.relpath(SAMPLE)}\n",
         "concat": f"file '{path}'\n",
         "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
         'mediaPresentationDuration="PT5S" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011">'
@@ -401,6 +430,7 @@ def test_the_end_waits_for_what_runs_and_takes_nothing_new(tmp_path: Path, block
         first = thread.submit(post_alone, running)
         wait_for(lambda: block.begun)
         running.server.handle_exit(signal.SIGTERM, None)
+        time.sleep(0.5)  # for which a service that does not wait would have closed its door
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()) == (503, {"status": "ending"})
         for path in ("/v1/audio/emotions", "/v1/jobs"):
@@ -446,6 +476,18 @@ def test_the_command_serves_and_ends_by_sigterm(tmp_path: Path) -> None:
             process.kill()
     assert process.returncode == 0
     assert "POST /v1/audio/emotions 200" in error
+
+
+def test_a_service_that_cannot_begin_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options: dict[str, Any] = {"port": 0, "workers": 1, "folder": tmp_path / "state"}
+    with pytest.raises(ModelError, match="there is no model file"):
+        run(ServerSettings(model=tmp_path / "missing.onnx", **options))
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(OutputError):
+        run(ServerSettings(**options))
+    assert "Traceback" not in caplog.text
 
 
 def answers(port: int) -> bool:

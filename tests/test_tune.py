@@ -1,7 +1,9 @@
 """Searching for settings: resumable, on validation clips, refused in words."""
 
 import csv
+import shutil
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -75,6 +77,24 @@ def test_a_trial_that_was_killed_is_tried_again() -> None:
     _retry(study)
     assert study.trials[0].state == optuna.trial.TrialState.FAIL
     assert study.ask().suggest_float("train.lr", 0.1, 1) == value
+
+
+def test_a_restart_draws_anew(ravdess: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    def train_nothing(*arguments: Any, **options: Any) -> None:
+        pass
+
+    monkeypatch.setattr("audio_emotion.training.tune.train", train_nothing)
+    monkeypatch.setattr("audio_emotion.training.tune.best_score", lambda run: 0.5)
+    for trials in range(1, 5):
+        tune(load_corpus(ravdess), tiny(), SPACE, tmp_path / "out", trials=trials)
+    assert len({row["train.lr"] for row in rows(tmp_path / "out")}) == 4
+
+
+def test_a_damaged_study_is_said_in_words(ravdess: Path, out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path / "out")
+    (tmp_path / "out" / "study.db").write_bytes(b"nonsense" * 1000)
+    with pytest.raises(TrainingError, match=r"study\.db is not a readable database"):
+        tune(load_corpus(ravdess), tiny("train.epochs=1"), SPACE, tmp_path / "out", trials=9)
 
 
 @pytest.mark.parametrize("second", [0.5, 0.6])

@@ -54,7 +54,7 @@ class Client:
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, timeout: float = 120.0, retries: int = 5
+        self, url: str, *, token: str | None = None, timeout: float = 180.0, retries: int = 5
     ) -> None:
         try:
             import httpx

@@ -10,11 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import ConfigError, translated
 from .labels import EMOTIONS, split_labels
+from .text import parse_yaml
 
 DEFAULT = "default"
 FEATURES = {  # channels that the network takes, by setting
@@ -270,7 +270,7 @@ def _read(source: str | Path) -> dict[str, Any]:
             f"{', '.join(available())}, or a YAML file"
         )
     with translated(ConfigError, source):
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = parse_yaml(path.read_text(encoding="utf-8")) or {}
     if not isinstance(values, dict):
         raise ConfigError(f"{source} holds no sections, but {values!r}")
     return values
@@ -288,7 +288,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         if not isinstance(section, dict):
             raise ConfigError(f"'{override}': {key} is a value, not a section")
     with translated(ConfigError, f"'{override}'"):
-        section[keys[-1]] = _number(yaml.safe_load(text))
+        section[keys[-1]] = _number(parse_yaml(text))
 
 
 def _number(value: Any) -> Any:

@@ -113,6 +113,8 @@ FOREIGN = {
     "yaml.": "is not YAML",
     "soundfile.": "is truncated or damaged",
     "av.": "is truncated or damaged",
+    "optuna.": "is not a readable database of trials",
+    "sqlalchemy.": "is not a readable database of trials",
     "onnxruntime.": "is not a readable ONNX model",
     "safetensors_rust.": "is not a readable safetensors file",
     "safetensors.": "is not a readable safetensors file",

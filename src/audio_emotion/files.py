@@ -26,6 +26,12 @@ def refuse_overwrite(path: Path | None, force: bool = False) -> None:
         raise OutputError(f"{path} exists already; name another output or pass --force")
 
 
+def contents(folder: Path) -> list[Path]:
+    """Return what is in a folder, if there is one, but for what a killed process left."""
+    paths = folder.iterdir() if folder.is_dir() else []
+    return [path for path in paths if not path.name.startswith(".")]
+
+
 def is_special(path: Path) -> bool:
     """Return whether `path` is a device, a pipe or the like, which is written to as it is."""
     return path.exists() and not path.is_file()

@@ -45,11 +45,11 @@ def evaluate(
 
     Examples:
 
-      audio-emotion evaluate model.onnx RAVDESS --split test --out report
+      audio-emotion evaluate model.onnx RAVDESS --split val --out report
 
       audio-emotion evaluate model.onnx CREMA-D --shared-labels
 
-      audio-emotion evaluate model.onnx RAVDESS --split test --corruption telephone
+      audio-emotion evaluate model.onnx RAVDESS --split val --corruption telephone
     """
     refuse_overwrite(out, force)
     classifier = Classifier(None if str(model) == "default" and not model.exists() else model)

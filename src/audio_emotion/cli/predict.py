@@ -13,7 +13,7 @@ import typer
 
 from ..audio import MAX_DUR, expand
 from ..errors import AudioError, OutputError, StoppedError, translated
-from ..files import is_special, refuse_overwrite
+from ..files import is_special
 from ..formats.partial import PartialOutput
 from ..formats.predictions import FORMATS, PredictionWriter, as_table, get_writer
 from ..inference.classifier import Classifier
@@ -70,7 +70,6 @@ def predict(
       ffmpeg -i talk.mkv -f wav - | audio-emotion predict - --json
     """
     writer = get_writer(_named(format_, json, csv), out)
-    refuse_overwrite(out, force)
     classifier = Classifier(model)
     recordings = list(_expanded(sources))
     predict_one = partial(predict_file, classifier, max_dur=max_dur, track=track)
@@ -95,6 +94,9 @@ def _to_file(
     predict_one: Predict,
 ) -> bool:
     """Write a file, whatever ends the work, and return whether a recording could not be read."""
+    if part.finished:
+        say(f"{part.out} is complete")
+        return any(result.error is not None for result in part.results())
     rest = part.missing(recordings, _name)
     if len(rest) < len(recordings):
         say(f"{len(recordings) - len(rest)} of {len(recordings)} recordings are done; going on")

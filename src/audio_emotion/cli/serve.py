@@ -59,6 +59,8 @@ def serve(
         from ..server.run import run
         from ..server.settings import ServerSettings
     except ModuleNotFoundError as error:
+        if error.name == "resource":
+            raise ConfigError("the service runs on Linux and macOS; use WSL elsewhere") from error
         raise ConfigError(
             f"serving needs {error.name}; install it with pip install "
             "'audio-emotion-classifier[serve]'"

@@ -64,14 +64,15 @@ def download_ravdess(
     """
     out.mkdir(parents=True, exist_ok=True)
     for archive in archives:
-        target = out / Path(archive.name).stem
-        if target.exists():
-            continue
-        path = out / archive.name
-        if not (path.exists() and md5(path) == archive.md5):
-            fetch(f"{base_url}/{archive.name}?download=1", path, archive.md5, pause=pause)
-        unpack(path, target)
-        path.unlink()
+        target, path = out / Path(archive.name).stem, out / archive.name
+        have = path.exists() and md5(path) == archive.md5
+        if not target.exists():
+            if not have:
+                fetch(f"{base_url}/{archive.name}?download=1", path, archive.md5, pause=pause)
+            unpack(path, target)
+            have = True
+        if have:  # also where a kill came right before
+            path.unlink()
     return out
 
 

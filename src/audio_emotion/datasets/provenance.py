@@ -11,7 +11,8 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Any, Self
 
@@ -109,7 +110,9 @@ class Provenance:
             records[_set_name(use.split, use.inherited)].add(record)
         trained = {use.speaker_id for use in self.uses if use.split == "train" or use.inherited}
         texts = {k: base64.b64encode(b"".join(sorted(v))).decode() for k, v in records.items()}
-        return {**texts, "speakers": sorted(filter(None, trained))}
+        found = Counter((use.split, use.corpus) for use in self.uses if not use.inherited)
+        counts = [f"{split} {number} {corpus}" for (split, corpus), number in sorted(found.items())]
+        return {**texts, "speakers": sorted(filter(None, trained)), "counts": counts}
 
 
 class FittedClips:
@@ -128,10 +131,14 @@ class FittedClips:
         if not isinstance(speakers, list) or not all(isinstance(s, str) for s in speakers):
             raise ValueError("the speakers of the provenance are not a list of names")
         self.speakers = frozenset(speakers)  # of training, inherited ones included
+        self._counts = _counts(compact.get("counts"))
 
-    def count(self, split: str, inherited: bool = False) -> int:
-        """Return the number of clips in a split, own or inherited."""
-        return len(self._records[_set_name(split, inherited)])
+    def count(self, split: str, corpora: Collection[str] | None = None) -> int:
+        """Return the number of clips in a split, of all corpora or of some."""
+        return sum(
+            number for (of, corpus), number in self._counts.items()
+            if of == split and (corpora is None or corpus in corpora)
+        )  # fmt: skip
 
     def match(
         self, split: str, clip: Clip, digest: str | None, inherited: bool = False
@@ -173,6 +180,13 @@ def _use(number: int, row: Any) -> Use:
         f"row {number} of the provenance is malformed; a row is "
         "[split, corpus, clip, digest, speaker, inherited]"
     )
+
+
+def _counts(rows: Any) -> dict[tuple[str, str], int]:
+    matches = [re.fullmatch(r"(\w+) (\d+) (.+)", str(row)) for row in rows or ()]
+    if not isinstance(rows, list) or None in matches:
+        raise ValueError("the counts of the provenance are not a list of split, number and corpus")
+    return {(match[1], match[3]): int(match[2]) for match in matches if match}
 
 
 def _records(compact: Mapping[str, Any], name: str) -> frozenset[bytes]:

@@ -102,7 +102,7 @@ def select(classifier: Classifier, corpus: Corpus, split: str) -> tuple[list[Cli
     from, under any name; re-encoded ones only if a published corpus names them.
 
     Raises:
-        CorpusError: there is no such split, or some of its clips are not in `corpus`.
+        CorpusError: there is no such split of these corpora, or some of its clips are missing.
     """
     if split not in CHOICES:
         raise CorpusError(f"there is no split {split!r}; choose one of {', '.join(CHOICES)}")
@@ -111,11 +111,14 @@ def select(classifier: Classifier, corpus: Corpus, split: str) -> tuple[list[Cli
     if split == "all":
         words = _overlap(digested, fitted) or "none of these clips was trained on"
         return list(corpus.clips), words
-    if not fitted.count(split):
-        raise CorpusError(f"{classifier.path.name} has no {split} split; leave --split out")
+    count = fitted.count(split, corpus.members)
+    if not count:
+        raise CorpusError(
+            f"{classifier.path.name} has no {split} split of {corpus.name}; leave --split out"
+        )
     chosen = [(clip, digest) for clip, digest in digested if fitted.contains(split, clip, digest)]
-    clips, count = [clip for clip, _ in chosen], fitted.count(split)
-    if len(clips) < count or not clips:
+    clips = [clip for clip, _ in chosen]
+    if len(clips) < count:
         raise CorpusError(
             f"{corpus.name} holds {len(clips)} of the {count} clips in the {split} split of "
             f"{classifier.path.name}; leave --split out to evaluate every clip"

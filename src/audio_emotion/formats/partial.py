@@ -21,6 +21,7 @@ from ..inference.result import FileResult
 from .predictions import PredictionWriter
 
 SUFFIX = ".part"
+FINISHED = b'{"finished": true}\n'  # the last line, before `OUT` appears
 FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk without room
 T = TypeVar("T")
 
@@ -34,6 +35,9 @@ class PartialOutput:
         threshold: confidence from which a prediction counts as confident.
         force: whether `out` may exist.
 
+    Attributes:
+        finished: whether `out` was written before a kill, and only `close` is left to do.
+
     Raises:
         OutputError: another process writes `out`, `out` exists, what is there was begun by another
             command, or it cannot be written.
@@ -41,7 +45,7 @@ class PartialOutput:
 
     def __init__(self, out: Path, command: str, threshold: float, *, force: bool = False) -> None:
         self.out, self.threshold = out, threshold
-        self._begun = self._written = False
+        self._begun = self.finished = False
         target = Path(os.path.realpath(out))
         self.path = target.with_name(target.name + SUFFIX)
         self._header = json.dumps({"command": command}).encode() + b"\n"
@@ -52,10 +56,12 @@ class PartialOutput:
             raise OutputError(f"{self.path} is being written by another process")
         self._file = file
         try:
-            refuse_overwrite(out, force)
-            with translated(OutputError, self.path):
-                self._begin()
-            self._begun = True
+            self.finished = not force and out.exists() and self._is_finished()
+            if not self.finished:
+                refuse_overwrite(out, force)
+                with translated(OutputError, self.path):
+                    self._begin()
+                self._begun = True
         except BaseException:
             self.close()
             raise
@@ -68,7 +74,7 @@ class PartialOutput:
 
     def close(self) -> None:
         """Let other processes write; a file without results is removed."""
-        if not self._written and self._size() <= (len(self._header) if self._begun else 0):
+        if self.finished or self._size() <= (len(self._header) if self._begun else 0):
             self.path.unlink(missing_ok=True)
         self._file.close()
 
@@ -109,6 +115,8 @@ class PartialOutput:
         Raises:
             OutputError: nothing can be written.
         """
+        with suppress(OSError):  # a full disk can do without
+            _write(self._file, FINISHED)
         results: Iterable[FileResult] = self.results()
         while True:
             taken = _Counted(results)
@@ -120,8 +128,7 @@ class PartialOutput:
                 if not kept:
                     raise
                 results = self._fewer(kept, taken.count, error)
-        self._written = True
-        self.path.unlink(missing_ok=True)
+        self.finished = True
         return taken.count
 
     def _fewer(self, kept: list[FileResult], taken: int, error: OutputError) -> list[FileResult]:
@@ -135,6 +142,11 @@ class PartialOutput:
         with atomic_path(self.out) as temporary, FileIO(temporary, "w") as file:
             for text in texts:
                 _write(file, text.encode("utf-8", "backslashreplace"))
+
+    def _is_finished(self) -> bool:
+        self._file.seek(0)
+        content = self._file.read()
+        return content.startswith(self._header) and content.endswith(FINISHED)
 
     def _begin(self) -> None:
         """Check whose file it is, and cut off what was not finished."""

@@ -82,6 +82,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await run_in_threadpool(state.pool.start)
             await state.jobs.start()
             yield
+        except AudioEmotionError as error:
+            state.failure = error
+            raise
         finally:
             state.draining = True
             await state.jobs.close()

@@ -111,6 +111,17 @@ def server(settings: ServerSettings) -> Server:
 
 
 def run(settings: ServerSettings) -> None:
-    """Serve until SIGTERM or Ctrl-C."""
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises:
+        AudioEmotionError: the service cannot begin, because of its model or its folder.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    server(settings).run()
+    running = server(settings)
+    logging.getLogger("uvicorn.error").addFilter(lambda _: running.state.failure is None)
+    try:
+        running.run()
+    except SystemExit:
+        if running.state.failure:
+            raise running.state.failure from None  # in words, without a traceback
+        raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
-from ..errors import ServiceError
+from ..errors import AudioEmotionError, ServiceError
 from ..notices import Code
 from .guards.allow import Tokens
 from .metrics import Metrics
@@ -29,6 +29,7 @@ class State:
     uploads: Path = field(init=False)  # a folder that only this service can read
     jobs: "Jobs" = field(init=False)
     sessions: "Sessions" = field(init=False)
+    failure: AudioEmotionError | None = None  # why it could not begin
     draining: bool = False  # whether it finishes what it does and takes no more
     requests: int = 0  # that are being answered
 

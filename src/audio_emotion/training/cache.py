@@ -7,13 +7,16 @@ stored as 16-bit PCM, the precision that the corpora were published in.
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ..audio import Signal
+from ..errors import OutputError
 from ..files import write_with
 
 VERSION = 1  # of what fills the cache; raise it when that changes
@@ -33,6 +36,7 @@ class SignalCache:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or default_folder()) / "signals"
+        self._usable = True  # until it cannot be written
 
     def get(self, digest: str, settings: dict[str, Any], make: Callable[[], Signal]) -> Signal:
         """Return the signal for `digest` and `settings`, from disk or else from `make`.
@@ -40,14 +44,35 @@ class SignalCache:
         A file that was damaged on disk is made again.
         """
         path = self._path(digest, settings)
-        try:
-            pcm = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+        pcm = _stored(path)
+        if pcm is None:
             pcm = np.round(np.clip(make(), -1, 1) * FULL_SCALE).astype(np.int16)
-            write_with(path, lambda temporary: np.save(temporary, pcm, allow_pickle=False))
+            self._store(path, pcm)
         return cast(Signal, pcm.astype(np.float32) / FULL_SCALE)
+
+    def _store(self, path: Path, pcm: npt.NDArray[np.int16]) -> None:
+        if not self._usable:
+            return
+        try:
+            write_with(path, lambda temporary: np.save(temporary, pcm, allow_pickle=False))
+        except OutputError as error:
+            self._usable = False
+            warnings.warn(
+                f"decoded recordings are not cached, so each epoch decodes them again: {error}",
+                stacklevel=3,
+            )
 
     def _path(self, digest: str, settings: dict[str, Any]) -> Path:
         text = json.dumps([VERSION, digest, settings], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.npy"
+
+
+def _stored(path: Path) -> npt.NDArray[np.int16] | None:
+    """Read what was stored; None if it is missing or damaged."""
+    try:
+        pcm = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError):
+        return None
+    sound = isinstance(pcm, np.ndarray) and pcm.dtype == np.int16 and pcm.ndim == 1 and pcm.size
+    return pcm if sound else None

@@ -39,7 +39,10 @@ def load(path: Path) -> dict[str, Any]:
         if header is None:
             raise TrainingError(f"{path} is not a checkpoint of this version")
         tree, tensors = json.loads(header), load_file(path)
-    restored: dict[str, Any] = _restore(tree, tensors)
+    try:
+        restored: dict[str, Any] = dict(_restore(tree, tensors))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise TrainingError(f"{path} is damaged") from error
     return restored
 
 

@@ -11,6 +11,7 @@ command finishes what another began.
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -23,11 +24,11 @@ import torch
 from ..config import Config
 from ..datasets import Corpus
 from ..datasets.clip import SPLITS
-from ..errors import TrainingError
+from ..errors import TrainingError, translated
 from ..evaluation.analysis import Row
 from ..evaluation.evaluate import predict_clips
 from ..evaluation.protocols import Fold, Protocol
-from ..files import write_text
+from ..files import contents, write_text
 from ..inference.classifier import Classifier
 from .export import export
 from .train import train
@@ -85,11 +86,7 @@ def crossval(
 def finished(out: Path, protocol: Protocol) -> dict[str, list[Row]]:
     """Return the rows of each fold that is done."""
     paths = {fold.name: out / f"fold-{fold.name}" / PREDICTIONS for fold in protocol.folds}
-    return {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name, path in paths.items()
-        if path.exists()
-    }
+    return {name: _read(path) for name, path in paths.items() if path.exists()}
 
 
 def _run(
@@ -119,7 +116,12 @@ def _run(
         Classifier(run / "model.onnx"), (corpus.clips[n] for n in fold.members("test"))
     )
     if errors:
-        raise TrainingError(f"fold {fold.name}: {errors[0]['clip']}: {errors[0]['error']}")
+        first = f"{errors[0]['clip']}: {errors[0]['error']}"
+        warnings.warn(
+            f"fold {fold.name}: {len(errors)} clips without a prediction are left out; first: "
+            f"{first}",
+            stacklevel=2,
+        )
     write_text(run / PREDICTIONS, json.dumps(rows) + "\n")
 
 
@@ -142,13 +144,18 @@ def _claim(out: Path, facts: dict[str, Any]) -> None:
     """Claim a new folder, or refuse one that was begun with something else."""
     path = out / PROTOCOL
     if not path.exists():
-        if out.exists() and any(out.iterdir()):
+        if contents(out):
             raise TrainingError(f"{out} exists already and is no cross-validation; name another")
         write_text(path, json.dumps(facts) + "\n")
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
+    before = _read(path)
     for name, value in json.loads(json.dumps(facts)).items():
-        if before.get(name) != value:
+        if not isinstance(before, dict) or before.get(name) != value:
             raise TrainingError(
                 f"{out} was begun with another {name} than this command's; name another folder"
             )
+
+
+def _read(path: Path) -> Any:
+    with translated(TrainingError, path):
+        return json.loads(path.read_text(encoding="utf-8"))

@@ -97,11 +97,12 @@ def load_model(path: Path) -> TrainedModel:
     Raises:
         TrainingError: the file is missing, damaged or of another format.
     """
-    with translated(TrainingError, path), safetensors.safe_open(path, "pt") as file:
-        text = (file.metadata() or {}).get(HEADER)
+    with translated(TrainingError, path):
+        with safetensors.safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(HEADER)
+        state = {name: value.float() for name, value in load_file(path).items()}
     if text is None:
         raise TrainingError(f"{path} holds no model of format {FORMAT!r}; train or export it again")
-    state = {name: value.float() for name, value in load_file(path).items()}
     try:
         header = json.loads(text)
         if header["format"] != FORMAT:
@@ -117,7 +118,7 @@ def load_model(path: Path) -> TrainedModel:
             header["scores"],
         )
     except (KeyError, TypeError, ValueError, RuntimeError, CorpusError) as error:
-        raise TrainingError(f"{path} is damaged: {error}") from error
+        raise TrainingError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 def load_best(run: Path) -> TrainedModel:
@@ -129,15 +130,17 @@ def load_best(run: Path) -> TrainedModel:
     architecture = stored_config(run).architecture
     checkpoint = checkpoints.load(run / BEST)
     model = EmotionModel.build(architecture)
-    state = {
-        name.removeprefix("model."): value
-        for name, value in checkpoint["state_dict"].items()
-        if name.startswith("model.")
-    }
-    histories = (s["rows"] for s in checkpoint["callbacks"].values() if s.get("rows"))
-    scores: dict[str, float] = next(histories, [{}])[-1]
     try:
+        state = {
+            name.removeprefix("model."): value
+            for name, value in checkpoint["state_dict"].items()
+            if name.startswith("model.")
+        }
+        histories = (s["rows"] for s in checkpoint["callbacks"].values() if s.get("rows"))
+        scores: dict[str, float] = next(histories, [{}])[-1]
         model.load_state_dict(state)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{run / BEST} is damaged") from error
     except RuntimeError as error:
         raise TrainingError(f"{run / BEST} is of another network than {run} configures") from error
     return TrainedModel(model.eval(), architecture, stored_data(run), scores=scores)

@@ -17,6 +17,7 @@ from .features.frontend import AT_ONCE
 from .model import EmotionModel
 
 PADDED_SHARE = 0.3  # of the clips, at either end, that get some more of the silence around them
+LEAST = 1e-6  # sum of factors that a loss is divided by
 MASKED = -1e4  # logit of a label that a clip's corpus does not have
 
 
@@ -90,11 +91,11 @@ class TrainingModule(L.LightningModule):
     def loss(self, logits: Tensor, targets: Tensor, factors: Tensor, allowed: Tensor) -> Tensor:
         """Return the cross entropy with targets smoothed over the allowed labels of each clip."""
         smoothing = self.config.train.label_smoothing
-        even = allowed.float() / allowed.sum(1, keepdim=True)
+        even = allowed.float() / allowed.sum(1, keepdim=True).clamp(min=1)
         smoothed = targets * (1 - smoothing) + smoothing * even
         log_probabilities = logits.float().masked_fill(~allowed, MASKED).log_softmax(1)
         losses = -(smoothed * log_probabilities).sum(1)
-        return (losses * factors).sum() / factors.sum()
+        return (losses * factors).sum() / factors.sum().clamp(min=LEAST)  # 0 if none was trained on
 
     def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features of changed clips, and their frame mask."""

@@ -21,6 +21,7 @@ from ..config import Config, make_config
 from ..datasets.provenance import Provenance
 from ..errors import CorpusError, TrainingError, translated
 from ..files import write_text
+from ..text import parse_yaml
 from .checkpoints import SUFFIX
 
 CHECKPOINTS = "checkpoints"
@@ -57,7 +58,7 @@ def stored_config(run: Path) -> Config:
     """
     path = run / "config.yaml"
     with translated(TrainingError, path):
-        values = yaml.safe_load(_read(path))
+        values = parse_yaml(_read(path))
     if not isinstance(values, dict):
         raise TrainingError(f"{path} is damaged")
     return make_config(values, str(path))
@@ -73,7 +74,7 @@ def stored_data(run: Path) -> TrainingData:
     try:
         with translated(TrainingError, path):
             return TrainingData.from_dict(json.loads(_read(path)))
-    except (KeyError, TypeError, CorpusError) as error:
+    except (KeyError, TypeError, RecursionError, CorpusError) as error:
         raise TrainingError(f"{path} was written by another version; train again") from error
 
 

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ..config import Config
-from ..datasets import Clip, Corpus
+from ..datasets import Corpus
 from ..datasets.provenance import Provenance
 from ..datasets.split import assign_splits
 from ..errors import AudioError, CorpusError, StoppedError, TrainingError
 from ..evaluation.calibration import calibrate
+from ..files import contents
 from .cache import SignalCache
 from .callbacks import History, Interrupt, MovingAverage, SafetensorsIO
 from .checkpoints import SUFFIX
@@ -48,7 +50,7 @@ def train(
     """Train until the last epoch, or until the monitored score has stopped improving.
 
     Args:
-        corpus: labelled clips; unreadable ones are left out with a warning.
+        corpus: labelled clips; those that cannot be decoded are left out with a warning.
         config: every setting; with `resume`, the run's own is used instead.
         run: folder to make, or to continue.
         resume: continue after the last whole epoch, to the same weights as without a break.
@@ -71,7 +73,7 @@ def train(
     """
     cache = cache or SignalCache()
     config = stored_config(run) if resume else _settled(config, corpus)
-    items = _items(corpus, config, splits)
+    items = _items(corpus, config, splits, cache)
     data = _describe(corpus, items, protocol or _protocol(config))
     torch.manual_seed(config.train.seed)
     model = EmotionModel.build(config.architecture)
@@ -128,14 +130,19 @@ def _finish(run: Path, module: TrainingModule, clips: ClipsModule) -> None:
 
 @torch.no_grad()
 def val_logits(module: TrainingModule, clips: ClipsModule) -> tuple[np.ndarray, np.ndarray]:
-    """Return logits `(clips, classes)`, -inf for labels a corpus lacks, and labels `(clips,)`."""
+    """Return logits `(clips, classes)`, -inf for labels a corpus lacks, and labels `(clips,)`.
+
+    Clips with a label that their corpus was not trained on are left out.
+    """
     module.eval()
     logits, labels = [], []
     for batch in clips.val_dataloader():
         batch = Batch(*(values.to(module.device) for values in batch))
         _, _, allowed = module.targets(batch)
-        logits.append(module.model(batch.waveforms).masked_fill(~allowed, -np.inf).cpu().numpy())
-        labels.append(batch.labels.cpu().numpy())
+        known = allowed.gather(1, batch.labels[:, None])[:, 0]
+        found = module.model(batch.waveforms).masked_fill(~allowed, -np.inf)
+        logits.append(found[known].cpu().numpy())
+        labels.append(batch.labels[known].cpu().numpy())
     return np.concatenate(logits), np.concatenate(labels)
 
 
@@ -158,16 +165,17 @@ def computes_bf16() -> bool:
     return any(torch.cpu.get_capabilities().get(name) for name in BF16_INSTRUCTIONS)
 
 
-def _items(corpus: Corpus, config: Config, splits: Sequence[str] | None) -> list[Item]:
+def _items(
+    corpus: Corpus, config: Config, splits: Sequence[str] | None, cache: SignalCache
+) -> list[Item]:
     digests = corpus.digests()
-    missing = digests.count(None)
+    problems = _problems(corpus, digests, config, cache)
+    missing = [problem for problem in problems if problem]
     if missing:
-        first = corpus.clips[digests.index(None)]
         warnings.warn(
-            f"{missing} unreadable clips are left out; first: {_why_unreadable(first)}",
-            stacklevel=3,
+            f"{len(missing)} unreadable clips are left out; first: {missing[0]}", stacklevel=3
         )
-    kept = [n for n, digest in enumerate(digests) if digest is not None]
+    kept = [n for n, problem in enumerate(problems) if not problem]
     clips, known = [corpus.clips[n] for n in kept], [digests[n] or "" for n in kept]
     assigned = (
         [splits[n] for n in kept]
@@ -188,11 +196,24 @@ def _items(corpus: Corpus, config: Config, splits: Sequence[str] | None) -> list
     return items
 
 
-def _why_unreadable(clip: Clip) -> str:
-    try:
-        return clip.digest()
-    except AudioError as error:
-        return str(error)
+def _problems(
+    corpus: Corpus, digests: Sequence[str | None], config: Config, cache: SignalCache
+) -> list[str]:
+    """Return why each clip cannot be used, or nothing; what is decoded here is cached."""
+    items = [Item(c, d or "", "") for c, d in zip(corpus.clips, digests, strict=True)]
+    decoded = Clips(items, config, cache, augment=False)
+
+    def problem(number: int) -> str:
+        try:
+            if not digests[number]:
+                corpus.clips[number].digest()  # which says what is wrong
+            decoded[0, number]
+        except AudioError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(problem, range(len(items))))
 
 
 def _protocol(config: Config) -> str:
@@ -225,7 +246,7 @@ def _inherit(data: TrainingData, init: TrainedModel) -> TrainingData:
 def _check_run(run: Path, data: TrainingData, resume: bool) -> None:
     if not resume:
         begun = {"data.json", INIT} if not (run / "config.yaml").exists() else set()
-        if run.exists() and any(path.name not in begun for path in run.iterdir()):
+        if any(path.name not in begun for path in contents(run)):
             raise TrainingError(f"{run} exists already; name another folder or pass --resume")
         return
     before = stored_data(run).provenance

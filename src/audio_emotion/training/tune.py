@@ -19,12 +19,14 @@ import lightning as L
 import optuna
 import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import TrialState
 
 from ..config import Config, make_config
 from ..datasets import Corpus
 from ..errors import ConfigError, TrainingError, translated
-from ..files import write_text, write_with
+from ..files import contents, write_text, write_with
+from ..text import parse_yaml
 from .checkpoints import load
 from .run import BEST
 from .train import train
@@ -56,7 +58,7 @@ def parse_space(texts: list[str]) -> Space:
             )
         if ".." not in values:
             with translated(ConfigError, f"'{text}'"):
-                choices = [yaml.safe_load(value) for value in values.split(",")]
+                choices = [parse_yaml(value) for value in values.split(",")]
             space[key] = CategoricalDistribution(choices)
             continue
         low, _, rest = values.partition("..")
@@ -112,14 +114,16 @@ def tune(
             varied(config, {key: value})
     _claim(out, config, space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=f"sqlite:///{out / 'study.db'}",
-        study_name="tune",
-        direction="maximize",
-        load_if_exists=True,
-        sampler=_sampler(space, config.train.seed),
-        pruner=optuna.pruners.MedianPruner(STARTUP, round(WARMUP * config.train.epochs)),
-    )
+    with translated(TrainingError, out / "study.db"):
+        study = optuna.create_study(
+            storage=f"sqlite:///{out / 'study.db'}",
+            study_name="tune",
+            direction="maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(STARTUP, round(WARMUP * config.train.epochs)),
+        )
+        trials_before = len(study.get_trials(deepcopy=False))
+    study.sampler = _sampler(space, config.train.seed, trials_before)
     _retry(study)
 
     def objective(trial: optuna.Trial) -> float:
@@ -158,12 +162,12 @@ def _draw(
     return trial.suggest_float(key, values.low, values.high, log=values.log)
 
 
-def _sampler(space: Space, seed: int) -> optuna.samplers.BaseSampler:
-    """Choices are tried once each, because a training repeats itself to the digit."""
+def _sampler(space: Space, seed: int, trials_before: int) -> optuna.samplers.BaseSampler:
+    """Choices are tried once each, because a training repeats itself; a restart draws anew."""
     grid = {k: list(v.choices) for k, v in space.items() if isinstance(v, CategoricalDistribution)}
     if len(grid) == len(space):
         return optuna.samplers.GridSampler(grid, seed)
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+    return optuna.samplers.TPESampler(seed=seed + trials_before, n_startup_trials=STARTUP)
 
 
 def varied(config: Config, settings: dict[str, Any]) -> Config:
@@ -192,7 +196,7 @@ def _claim(out: Path, config: Config, space: Space) -> None:
         if path.read_text(encoding="utf-8") != text:
             raise TrainingError(f"{out} was begun with other settings; name another folder")
         return
-    if out.exists() and any(out.iterdir()):
+    if contents(out):
         raise TrainingError(f"{out} exists already and is no search; name another folder")
     write_text(path, text)
 
@@ -236,7 +240,8 @@ def _write(study: optuna.Study, config: Config, out: Path) -> None:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         _save(plot_optimization_history(study), out / "history.png")
         if len({trial.value for trial in done}) > 1:  # otherwise there is nothing to explain
-            _save(plot_param_importances(study), out / "importance.png")
+            evaluator = PedAnovaImportanceEvaluator()  # others need scikit-learn
+            _save(plot_param_importances(study, evaluator=evaluator), out / "importance.png")
 
 
 def _save(axes: Any, path: Path) -> None:

@@ -5,9 +5,10 @@ import logging
 import re
 import secrets
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..problems import response
@@ -15,6 +16,7 @@ from ..state import State
 
 LOG = logging.getLogger("audio_emotion.access")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+RawHeader: TypeAlias = tuple[bytes, bytes]
 UNMATCHED = "unmatched"  # the route of an address that there is none for
 STRICT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 PAGE = (  # of the pages of the service itself; the second source of scripts is WebAssembly
@@ -42,9 +44,10 @@ class Access:
     def __init__(self, app: ASGIApp, state: State) -> None:
         self.app = app
         self.state = state
-        self.headers = dict(HEADERS)
+        headers = dict(HEADERS)
         if state.settings.ssl_certfile:
-            self.headers["Strict-Transport-Security"] = "max-age=31536000"
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        self.headers = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -58,7 +61,7 @@ class Access:
             nonlocal status
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 status = message["status"]
-                self._protect(MutableHeaders(scope=message), state["request_id"])
+                message["headers"] = self._protected(message["headers"], state["request_id"])
             elif message["type"] == "websocket.accept":
                 status = 101
             await send(message)
@@ -74,10 +77,11 @@ class Access:
             self.state.requests -= 1
             self._note(scope, status, time.perf_counter() - began)
 
-    def _protect(self, headers: MutableHeaders, request_id: str) -> None:
-        for name, value in self.headers.items():
-            headers.setdefault(name, value)
-        headers["X-Request-ID"] = request_id
+    def _protected(self, headers: Iterable[RawHeader], request_id: str) -> list[RawHeader]:
+        """Return headers with those of the service that they lack."""
+        there = {name.lower() for name, _ in headers}
+        lacking = (header for header in self.headers if header[0] not in there)
+        return [*headers, *lacking, (b"x-request-id", request_id.encode())]
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNMATCHED)

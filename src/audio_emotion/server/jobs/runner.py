@@ -1,18 +1,17 @@
 """Does jobs one after the other, goes on after a restart, and forgets results after an hour."""
 
 import asyncio
-import fcntl
 import secrets
 import threading
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from ...errors import AudioEmotionError, ConfigError, OutputError, ServiceError, translated
+from ...files import locked
 from ...notices import Code
 from ..problems import LOG, describe
 from ..settings import Limits
@@ -56,10 +55,14 @@ class Jobs:
         with translated(OutputError, self.folder):
             self.folder.mkdir(PRIVATE, parents=True, exist_ok=True)
             self.folder.chmod(PRIVATE)
-            self._lock = _locked(self.folder / "lock")
+            lock = locked(self.folder / "lock")
+            if lock is None:
+                raise ConfigError(
+                    f"another service uses {self.folder}; name another folder with --folder"
+                )
+            self._lock = lock
             self.store = Store(self.folder / "jobs.sqlite")
         self._remove_strangers()
-        await run_in_threadpool(self._pool.start)
         self._spawn(self._work())
         self._spawn(self._sweep())
 
@@ -150,6 +153,8 @@ class Jobs:
         cancelled = threading.Event()
         self._running = job.id, cancelled
         try:
+            if not self._pool.ready:  # many services never get a job
+                await run_in_threadpool(self._pool.start)
             found = await self._pool.run(self._task(job, cancelled).timeline, cancelled)
         except asyncio.CancelledError:  # the service ends
             self.store.postpone(job.id)
@@ -160,7 +165,8 @@ class Jobs:
             self._fail(job, error)
         else:
             codes = " ".join(dict.fromkeys(n.code.value for n in found.warnings))
-            self.store.finish(job.id, found.media_type, codes, found.body)
+            facts = (found.media_type, codes, found.body)
+            await run_in_threadpool(self.store.finish, job.id, *facts)  # many MB, perhaps
             self._audio(job.id).unlink(missing_ok=True)
         finally:
             self._running = None
@@ -199,13 +205,3 @@ class Jobs:
         while True:
             self.store.delete_ended(time.time() - self._limits.result_dur)
             await asyncio.sleep(min(SWEEP_DUR, self._limits.result_dur))
-
-
-def _locked(path: Path) -> BinaryIO:
-    """Return an open file that no other process can lock until it is closed."""
-    file = path.open("ab")
-    with suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return file
-    file.close()
-    raise ConfigError(f"another service uses {path.parent}; name another folder with --folder")

@@ -79,7 +79,11 @@ class Store:
 
     def postpone(self, id_: str) -> None:
         """Note that a job was stopped through no fault of its own."""
-        self._change("UPDATE jobs SET state = 'queued', attempts = attempts - 1 WHERE id = ?", id_)
+        self._change(
+            "UPDATE jobs SET state = 'queued', attempts = attempts - 1 "
+            "WHERE id = ? AND ended IS NULL",
+            id_,
+        )
 
     def finish(self, id_: str, media_type: str, warnings: str, result: bytes) -> None:
         """Note a job's result; it is there as a whole or not at all."""

@@ -142,7 +142,7 @@ class Connection:
     async def end(self, error: Exception) -> None:
         """Send an error and close."""
         if isinstance(error, TimeoutError):
-            error = ServiceError("the client does not receive", Code.TOO_SLOW)
+            error = ServiceError("the client is too slow", Code.TOO_SLOW)
         fields = self._problem(error)
         code = AGAIN if fields["status"] == 503 else POLICY
         try:

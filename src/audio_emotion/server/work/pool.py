@@ -16,7 +16,7 @@ from ...inference.classifier import Classifier
 from ...notices import Code
 from ..metrics import Metrics
 from ..settings import Limits
-from .decoder import CancelledWork, Decoder
+from .decoder import Decoder
 
 T = TypeVar("T")
 SMOOTHING = 0.1  # share of the latest task in the mean duration of tasks
@@ -120,18 +120,16 @@ class Pool:
         self.check_room()
         loop = asyncio.get_running_loop()
         self._change_depth(1)
-        future = self._threads.submit(self._work, task, cancelled, time.monotonic())
+        future = self._threads.submit(self._work, task, time.monotonic())
         future.add_done_callback(lambda _: _later(loop, self._change_depth, -1))
         try:
             return await asyncio.wrap_future(future)
         finally:
             cancelled.set()
 
-    def _work(self, task: Callable[[Worker], T], cancelled: threading.Event, asked: float) -> T:
+    def _work(self, task: Callable[[Worker], T], asked: float) -> T:
         began = time.monotonic()
         self.metrics.queue_seconds.observe(began - asked)
-        if cancelled.is_set():
-            raise CancelledWork
         worker = self._idle.get()  # there are as many as threads
         worker.decoder.seconds = 0.0
         try:

@@ -84,7 +84,7 @@ def _decode(connection: Connection, file: BinaryIO, request: dict[str, Any]) -> 
 def _encode(connection: Connection, file: BinaryIO, request: dict[str, Any]) -> None:
     from ...formats.timeline_html import encode
 
-    peaks, opus = encode(file)
+    peaks, opus = encode(file, request["track"])
     _send(connection, {"peaks": peaks.nbytes, "last": True}, peaks.tobytes(), opus)
 
 
