@@ -307,30 +307,6 @@ def test_the_examples_of_answers_have_the_keys_of_answers(client: httpx.Client) 
     assert {**found, "request_id": ""} == {**problem, "request_id": ""}
 
 
-def test_without_the_page_the_addresses_are_listed(client: httpx.Client) -> None:
-    assert "POST /v1/audio/emotions" in client.get("/").text
-
-
-def test_the_page_is_served_where_it_is_installed(tmp_path: Path) -> None:
-    from fastapi import FastAPI
-
-    from audio_emotion.server.routes.service import add_page
-
-    (tmp_path / "index.html").write_text("<p>the page</p>")
-    app = FastAPI()
-    add_page(app, tmp_path)
-    import asyncio
-
-    async def get() -> httpx.Response:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://page") as found:
-            return await found.get("/")
-
-    response = asyncio.run(get())
-    assert "the page" in response.text
-    assert "script-src 'self' 'wasm-unsafe-eval'" in response.headers["content-security-policy"]
-
-
 def test_a_timeline_comes_back_from_its_json() -> None:
     expected = timeline(*read_audio(SAMPLE))
     found = parse_json(FORMATS["json"][0](expected, b""))

@@ -19,6 +19,7 @@ from .explain import explain
 from .export import export
 from .listen import listen
 from .options import say
+from .page import page
 from .predict import predict
 from .serve import serve
 from .timeline import timeline
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-USE = (predict, timeline, batch, listen, explain, evaluate, serve)
+USE = (predict, timeline, batch, listen, explain, evaluate, serve, page)
 MAKE = (train, crossval, tune, export, data, download)
 for command in (*USE, *MAKE):
     text = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", inspect.cleandoc(command.__doc__ or ""))

@@ -64,7 +64,7 @@ def create_app(settings: ServerSettings | None = None) -> FastAPI:
     app.state.service = state
     for module in (recordings, jobs, realtime, service):
         app.include_router(module.router)
-    service.add_page(app)
+    service.add_page(app, settings.model)
     _describe(app, bool(settings.tokens))
     _answer_errors(app)
     _guard(app, state)

@@ -81,7 +81,6 @@ class Session:
 
     def _end(self, seconds: float) -> Event:
         started, self._utterance = self._utterance, None
-        self._latest = None
         return Event("utterance.end", {"start": started, "end": self._time(seconds)})
 
     def _final(self, segments: list[Segment]) -> list[Event]:

@@ -1,0 +1,89 @@
+// The two places where the model can run.  Both answer with the same fields.
+
+import { address, content } from "./assets.js";
+
+/** A problem that is told as it is. */
+export class Problem extends Error {}
+
+/** The model in a thread of this page. */
+export class BrowserEngine {
+  constructor(facts) {
+    this.facts = facts;
+    this.waiting = new Map();
+    this.number = 0;
+  }
+
+  /** Load everything; nothing is loaded later. */
+  async open() {
+    const names = ["model.onnx.gz", "speech.onnx.gz", "ort/ort-wasm-simd-threaded.wasm.gz"];
+    const [model, speech, wasm] = await Promise.all(names.map(content));
+    this.worker = new Worker(address("worker.js"), { type: "module" });
+    this.worker.onmessage = ({ data }) => this.#settle(data.id, data);
+    this.worker.onerror = (event) => {
+      for (const id of [...this.waiting.keys()]) this.#settle(id, { error: event.message || "the worker failed" });
+    };
+    await this.#ask({ open: { facts: this.facts, model, speech, wasm } }, [model, speech, wasm]);
+  }
+
+  async answer(recording) {
+    if (!recording.samples) throw new Problem(recording.problem);
+    return this.#ask({ samples: recording.samples });
+  }
+
+  #ask(message, moved = []) {
+    const id = ++this.number;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, ...message }, moved);
+    });
+  }
+
+  #settle(id, { found, error }) {
+    const { resolve, reject } = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error === undefined) resolve(found);
+    else reject(new Error(error));
+  }
+}
+
+/** The model in the service that sent this page. */
+export class ServiceEngine {
+  /** @param askToken  asks for the token of the service, and returns it */
+  constructor(askToken) {
+    this.askToken = askToken;
+    this.token = null;
+  }
+
+  async open() {}
+
+  async answer(recording) {
+    return (await this.#post("emotions", recording)).json();
+  }
+
+  /** Return the timeline in a format, as a response. */
+  timeline(recording, format) {
+    return this.#post(`timeline?response_format=${format}`, recording);
+  }
+
+  async explanation(recording) {
+    return (await this.#post("explain", recording)).json();
+  }
+
+  async #post(path, recording) {
+    const headers = { "Content-Type": "application/octet-stream" };
+    if (this.token) headers.Authorization = `Bearer ${this.token}`;
+    let response;
+    try {
+      response = await fetch(`v1/audio/${path}`, { method: "POST", headers, body: recording.blob });
+    } catch {
+      throw new Problem("The service cannot be reached.");
+    }
+    if (response.ok) return response;
+    if (response.status === 401) {
+      this.token = await this.askToken();
+      return this.#post(path, recording);
+    }
+    const { title, detail } = await response.json();
+    throw new Problem(`${title}: ${detail}.`);
+  }
+}

