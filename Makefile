@@ -9,7 +9,7 @@ ORT := src/audio_emotion/web/page/ort
 RUNTIME := $(ORT)/ort-wasm-simd-threaded.wasm.gz
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo serve page test test-browser fuzz crash bench samples clean
+.PHONY: help demo serve page test test-batch test-browser fuzz crash bench samples clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -34,6 +34,9 @@ test: $(VENV)/dev ## Run linter, types, doctests and tests
 
 test-browser: $(VENV)/dev $(RUNTIME) ## Test the page in Chromium (needs chromium, node and npm)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
+
+test-batch: $(VENV)/dev ## Kill a batch, and a node of a cluster, until both are done (KILLS=20 FILES=20000 for more)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/batch_kills.py
 
 fuzz: $(VENV)/dev ## Predict 10,000 damaged recordings (MUTANTS=300 for fewer)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --count $(MUTANTS)

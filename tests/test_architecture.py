@@ -12,6 +12,7 @@ import audio_emotion
 ROOT = Path(audio_emotion.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 SERVER_ONLY = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}
+BATCH_ONLY = {"fsspec", "pyarrow", "ray"}
 TRAINING_ONLY = {"captum", "lightning", "onnx", "optuna", "safetensors", "torch", "torchmetrics"}
 LAYERS = {  # parts that each part may import, beside the base
     "inference": {"datasets"},  # its provenance only, see below
@@ -19,11 +20,13 @@ LAYERS = {  # parts that each part may import, beside the base
     "datasets": set(),
     "evaluation": {"inference", "datasets"},
     "formats": {"evaluation", "inference", "timeline"},
+    "batch": {"formats", "timeline", "inference"},
     "training": {"evaluation", "inference", "datasets", "config"},
     "web": {"formats", "inference"},
     "server": {"web", "formats", "timeline", "inference"},
     "client": {"formats", "timeline", "inference"},
     "cli": {
+        "batch",
         "server",
         "web",
         "training",
@@ -65,6 +68,8 @@ def test_dependencies_point_one_way(path: Path) -> None:
         assert not {name.split(".")[0] for name in names} & TRAINING_ONLY
     if part != "server":
         assert not {name.split(".")[0] for name in names} & SERVER_ONLY
+    if part != "batch":
+        assert not {name.split(".")[0] for name in names} & BATCH_ONLY
     if part in {"__init__", "__main__"}:
         return
     parts = {name.split(".")[1] for name in names if name.startswith("audio_emotion.")}
@@ -82,7 +87,7 @@ def test_importing_and_predicting_need_no_torch(wav: Path) -> None:
         "import sys, audio_emotion\n"
         f"audio_emotion.Classifier().file({str(wav)!r})\n"
         "import audio_emotion.cli.app\n"
-        f"heavy = {sorted(TRAINING_ONLY | SERVER_ONLY | {'httpx', 'matplotlib'})}\n"
+        f"heavy = {sorted(TRAINING_ONLY | SERVER_ONLY | BATCH_ONLY | {'httpx', 'matplotlib'})}\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     result = subprocess.run(

@@ -11,8 +11,8 @@
 
 Inside, `inference` runs the model file, `timeline` handles long recordings, `formats` writes
 outputs, `datasets` finds and splits labelled recordings, `evaluation` measures a model, `training`
-trains one (the only part that needs PyTorch), `server` is the service, and `cli` is the command
-`audio-emotion`.
+trains one (the only part that needs PyTorch), `server` is the service, `batch` works off very many
+recordings, and `cli` is the command `audio-emotion`.
 """
 
 import os

@@ -28,6 +28,9 @@ class Code(StrEnum):
     STOPPED = "stopped"  # by Ctrl-C
     BAD_TRAINING = "bad_training"  # cannot be started, resumed or exported
 
+    # There is no answer: what only a batch says.
+    WORKER_DIED = "worker_died"  # each time it read this recording: memory or a crash
+
     # There is no answer: what only a service says.
     BAD_REQUEST = "bad_request"  # malformed
     UNAUTHORIZED = "unauthorized"  # no token, or a wrong one

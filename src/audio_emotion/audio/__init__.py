@@ -7,7 +7,7 @@ mix       channels mixed to one
 find      recordings in folders
 """
 
-from .find import AUDIO_SUFFIXES, audio_files, expand
+from .find import AUDIO_SUFFIXES, audio_files, expand, is_audio_name, walk_audio
 from .mix import Mixer
 from .reading import (
     MAX_DUR,
@@ -38,10 +38,12 @@ __all__ = [
     "check_rate",
     "describe",
     "expand",
+    "is_audio_name",
     "load_audio",
     "open_audio",
     "read_audio",
     "resample",
     "store_audio",
     "to_samples",
+    "walk_audio",
 ]

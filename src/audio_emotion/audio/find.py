@@ -23,7 +23,11 @@ def audio_files(root: Path) -> list[Path]:
     Linked folders are followed once. Folders that cannot be read are skipped with a warning, names
     that begin with a dot without one.
     """
-    found: list[Path] = []
+    return sorted(walk_audio(root))
+
+
+def walk_audio(root: Path) -> Iterator[Path]:
+    """Yield what `audio_files` returns, folder by folder, so that memory holds one folder."""
     seen: set[str] = set()
     for folder, folders, names in os.walk(root, onerror=_warn, followlinks=True):
         real = os.path.realpath(folder)
@@ -31,10 +35,14 @@ def audio_files(root: Path) -> list[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = (name for name in folders if not name.startswith("."))
-        paths = (Path(folder, name) for name in names if not name.startswith("."))
-        found += [p for p in paths if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()]
-    return sorted(found)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths = (Path(folder, name) for name in sorted(names) if is_audio_name(name))
+        yield from (path for path in paths if path.is_file())
+
+
+def is_audio_name(name: str) -> bool:
+    """Return whether a file name has the suffix of a recording and does not begin with a dot."""
+    return not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES
 
 
 def _warn(error: OSError) -> None:

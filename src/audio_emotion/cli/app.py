@@ -10,6 +10,7 @@ import typer
 
 from ..errors import AudioEmotionError, StoppedError
 from ..version import __version__
+from .batch import batch
 from .crossval import crossval
 from .data import data
 from .download import download
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-USE = (predict, timeline, listen, explain, evaluate, serve, page)
+USE = (predict, timeline, batch, listen, explain, evaluate, serve, page)
 MAKE = (train, crossval, tune, export, data, download)
 for command in (*USE, *MAKE):
     text = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", inspect.cleandoc(command.__doc__ or ""))

@@ -98,7 +98,7 @@ class Classifier:
         """
         mono = as_signal(signal, sampling_rate)
         blocks = (mono[at : at + BLOCK] for at in range(0, len(mono), BLOCK))
-        return self._stored(StoredSignal(blocks, round(sampling_rate), self.sampling_rate))
+        return self.stored(StoredSignal(blocks, round(sampling_rate), self.sampling_rate))
 
     def file(
         self, source: Source, *, max_dur: float = MAX_DUR, track: int | None = None
@@ -115,8 +115,25 @@ class Classifier:
             AudioError: as `read_audio`.
         """
         stored, notices = store_audio(source, self.sampling_rate, max_dur=max_dur, track=track)
-        prediction = self._stored(stored)
+        prediction = self.stored(stored)
         return replace(prediction, warnings=(*notices, *prediction.warnings))
+
+    def stored(self, signal: StoredSignal) -> Prediction:
+        """Predict a signal that was stored, and so levelled, at the model's `sampling_rate`.
+
+        Detector and the floor of the logarithm depend on levels.
+        """
+        usable = not signal.silent and len(signal) >= MIN_SAMPLES
+        regions = self._regions(signal) if usable else []
+        speech = sum(seconds for seconds, _ in regions)
+        notice = _judge(signal.duration, speech)
+        if notice and notice.code is not Code.SHORT_SPEECH:
+            return Prediction(None, signal.duration, speech_dur=speech, warnings=(notice,))
+        means = [np.mean(rows, 0, np.float64) for _, rows in regions]
+        mean = np.average(means, 0, [seconds for seconds, _ in regions])
+        probabilities = dict(zip(self.labels, (mean / mean.sum()).tolist(), strict=True))
+        threshold, notices = self.info.calibration.threshold, (notice,) if notice else ()
+        return Prediction(probabilities, signal.duration, threshold, speech, notices)
 
     def windows(self, signals: Signal) -> npt.NDArray[np.float32]:
         """Predict each of several signals from one window.
@@ -137,20 +154,6 @@ class Classifier:
         """
         start, length = self._run(signal[None])[1][0]
         return int(start), int(length)
-
-    def _stored(self, signal: StoredSignal) -> Prediction:
-        """Predict a levelled signal: detector and the floor of the logarithm depend on levels."""
-        usable = not signal.silent and len(signal) >= MIN_SAMPLES
-        regions = self._regions(signal) if usable else []
-        speech = sum(seconds for seconds, _ in regions)
-        notice = _judge(signal.duration, speech)
-        if notice and notice.code is not Code.SHORT_SPEECH:
-            return Prediction(None, signal.duration, speech_dur=speech, warnings=(notice,))
-        means = [np.mean(rows, 0, np.float64) for _, rows in regions]
-        mean = np.average(means, 0, [seconds for seconds, _ in regions])
-        probabilities = dict(zip(self.labels, (mean / mean.sum()).tolist(), strict=True))
-        threshold, notices = self.info.calibration.threshold, (notice,) if notice else ()
-        return Prediction(probabilities, signal.duration, threshold, speech, notices)
 
     def _regions(self, signal: StoredSignal) -> list[tuple[float, Rows]]:
         """Return the seconds of each region of speech, and the rows of its windows."""
