@@ -251,7 +251,7 @@ def test_metrics_count_and_say_nothing_of_recordings(client: httpx.Client) -> No
     for line in (
         'http_requests_total{method="POST",route="/v1/audio/emotions",status="200"}',
         'audio_emotion_rejected_total{reason="bad_audio"}',
-        'audio_emotion_predictions_total{confident="true",label="happy"}',
+        'audio_emotion_predictions_total{confident="false",label="happy"}',
         'audio_emotion_queue_depth{pool="requests"} 0.0',
         "audio_emotion_audio_seconds_total",
         "audio_emotion_queue_seconds_count",

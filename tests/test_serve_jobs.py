@@ -178,7 +178,7 @@ def test_ids_cannot_be_guessed(client: httpx.Client) -> None:
     assert first != second
     for path in ("", "/result", "/events"):
         assert client.get(f"/v1/jobs/other{path}").json()["code"] == "not_found"
-    assert client.delete("/v1/jobs/..%2Fjobs").status_code == 404
+    assert client.delete("/v1/jobs/..%2Fjobs").status_code in (404, 405)  # 405: the page's
     assert ended(client, second) == "done"
 
 
