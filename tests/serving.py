@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from audio_emotion.server.run import Server, server
 from audio_emotion.server.settings import Limits, ServerSettings
 from audio_emotion.server.state import State
+from audio_emotion.server.work.tasks import Answer, Task
 
 PATIENCE = 120.0  # s after which something has gone wrong, however busy the machine
 TOKEN = "a-token-for-tests-only"
@@ -66,3 +68,20 @@ def wait_for(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < until, "it took too long"
         time.sleep(0.01)
+
+
+class Held:
+    """Work of one kind, a method of `Task`, that lasts until it is told to end or cancelled."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, kind: str) -> None:
+        self.begun, self.end, self.cancelled = 0, threading.Event(), 0
+        plain = getattr(Task, kind)
+
+        def held(task: Task, worker: Any) -> Answer:
+            self.begun += 1
+            wait_for(lambda: self.end.is_set() or task.recording.cancelled.is_set())
+            self.cancelled += task.recording.cancelled.is_set()
+            answer: Answer = plain(task, worker)
+            return answer
+
+        patch.setattr(Task, kind, held)

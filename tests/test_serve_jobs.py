@@ -3,7 +3,6 @@
 import json
 import signal
 import stat
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +19,8 @@ from audio_emotion.formats.timelines import FORMATS
 from audio_emotion.server.jobs.runner import Jobs
 from audio_emotion.server.jobs.store import Store
 from audio_emotion.server.settings import Limits, ServerSettings
-from audio_emotion.server.work.tasks import Answer, Task
 from conftest import SAMPLES
-from serving import Service, serving, wait_for
+from serving import Held, Service, serving, wait_for
 
 SAMPLE = SAMPLES / "slow_low.flac"
 
@@ -67,25 +65,9 @@ def long(tmp_path: Path) -> Path:
     return path
 
 
-class Held:
-    """A timeline that lasts until it is told to end."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.begun, self.end, self.cancelled = 0, threading.Event(), 0
-        plain = Task.timeline
-
-        def held(task: Task, worker: Any) -> Answer:
-            self.begun += 1
-            wait_for(lambda: self.end.is_set() or task.recording.cancelled.is_set())
-            self.cancelled += task.recording.cancelled.is_set()
-            return plain(task, worker)
-
-        patch.setattr(Task, "timeline", held)
-
-
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    found = Held(monkeypatch)
+    found = Held(monkeypatch, "timeline")
     yield found
     found.end.set()
 

@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,7 @@ from audio_emotion.server.settings import Limits, ServerSettings
 from audio_emotion.server.work.decoder import CancelledWork, Decoder, Recording
 from audio_emotion.server.work.tasks import Answer, Task
 from conftest import RATE, SAMPLES, through_ffmpeg, voice
-from serving import PATIENCE, TOKEN, Service, serving, wait_for
+from serving import PATIENCE, TOKEN, Held, Service, serving, wait_for
 
 SAMPLE = SAMPLES / "fast_high.flac"
 MUCH = {"max_dur": 600.0, "max_samples": 1 << 26, "cpu_dur": 30.0}
@@ -320,31 +319,15 @@ def test_nothing_of_a_recording_stays(service: Service, client: httpx.Client) ->
 # --- the queue -----------------------------------------------------------------------------------
 
 
-class Block:
-    """Work that lasts until it is told to end, or nobody wants it any more."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.begun, self.end, self.cancelled = 0, threading.Event(), 0
-        plain = Task.emotions
-
-        def emotions(task: Task, worker: Any) -> Answer:
-            self.begun += 1
-            wait_for(lambda: self.end.is_set() or task.recording.cancelled.is_set())
-            self.cancelled += task.recording.cancelled.is_set()
-            return plain(task, worker)
-
-        patch.setattr(Task, "emotions", emotions)
-
-
 @pytest.fixture
-def block(monkeypatch: pytest.MonkeyPatch) -> Iterator[Block]:
-    found = Block(monkeypatch)
+def block(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    found = Held(monkeypatch, "emotions")
     yield found
     found.end.set()
 
 
 def test_a_full_queue_refuses_at_once_and_loses_nothing(
-    service: Service, client: httpx.Client, block: Block
+    service: Service, client: httpx.Client, block: Held
 ) -> None:
     with ThreadPoolExecutor(1) as thread:
         first = thread.submit(post, client, SAMPLE.read_bytes())
@@ -362,7 +345,7 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(
     assert post(client, SAMPLE.read_bytes()).status_code == 200
 
 
-def test_a_client_that_leaves_cancels_its_work(service: Service, block: Block) -> None:
+def test_a_client_that_leaves_cancels_its_work(service: Service, block: Held) -> None:
     with (
         httpx.Client(base_url=service.url, headers={"X-API-Key": TOKEN}, timeout=0.5) as impatient,
         pytest.raises(httpx.ReadTimeout),
@@ -372,7 +355,7 @@ def test_a_client_that_leaves_cancels_its_work(service: Service, block: Block) -
     wait_for(lambda: service.state.pool.depth == 0)
 
 
-def test_a_client_that_leaves_while_it_waits_costs_nothing(tmp_path: Path, block: Block) -> None:
+def test_a_client_that_leaves_while_it_waits_costs_nothing(tmp_path: Path, block: Held) -> None:
     with serving(tmp_path, waiting=1) as running, ThreadPoolExecutor(1) as thread:
         first = thread.submit(post_alone, running)
         wait_for(lambda: block.begun)
@@ -388,7 +371,7 @@ def test_a_client_that_leaves_while_it_waits_costs_nothing(tmp_path: Path, block
 
 
 def test_an_answer_that_comes_too_late_is_no_answer(
-    service: Service, client: httpx.Client, block: Block
+    service: Service, client: httpx.Client, block: Held
 ) -> None:
     headers = {"X-Answer-Within": "0.2"}
     response = client.post("/v1/audio/emotions", content=SAMPLE.read_bytes(), headers=headers)
@@ -420,7 +403,7 @@ def test_answers_are_not_mixed_up(tmp_path: Path) -> None:
 # --- the end -------------------------------------------------------------------------------------
 
 
-def test_the_end_waits_for_what_runs_and_takes_nothing_new(tmp_path: Path, block: Block) -> None:
+def test_the_end_waits_for_what_runs_and_takes_nothing_new(tmp_path: Path, block: Held) -> None:
     with (
         serving(tmp_path) as running,
         running.client() as client,
@@ -443,7 +426,7 @@ def test_the_end_waits_for_what_runs_and_takes_nothing_new(tmp_path: Path, block
         wait_for(lambda: running.server.should_exit)
 
 
-def test_the_end_does_not_wait_for_ever(tmp_path: Path, block: Block) -> None:
+def test_the_end_does_not_wait_for_ever(tmp_path: Path, block: Held) -> None:
     with (
         serving(tmp_path, Limits(drain_dur=0.2)) as running,
         ThreadPoolExecutor(1) as thread,

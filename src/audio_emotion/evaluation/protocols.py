@@ -112,7 +112,7 @@ def build(name: str, corpus: Corpus, *, seed: int = 0, repeats: int = REPEATS) -
         folds = [_cross_corpus(corpus, seed)]
     elif name == "leave-one-corpus-out":
         names = _left_out(corpus)
-        folds = [_without(corpus, member) for member in names]
+        folds = [_without(corpus, member, names) for member in names]
     else:
         tested, untested = _tested_speakers(name, corpus)
         folds = [
@@ -202,9 +202,8 @@ def _left_out(corpus: Corpus) -> list[str]:
     return several
 
 
-def _without(corpus: Corpus, left_out: str) -> list[str]:
-    """Return the split of each clip in the fold that tests one corpus."""
-    several = _left_out(corpus)
+def _without(corpus: Corpus, left_out: str, several: Sequence[str]) -> list[str]:
+    """Return the split of each clip in the fold that tests one of the corpora `several`."""
     speakers = speakers_by_corpus([clip for clip in corpus.clips if clip.corpus != left_out])
     split_of: dict[str | None, str] = {}
     for member, own in speakers.items():

@@ -35,10 +35,9 @@ class MelPower(nn.Module):
         bins = kept[:, None] + self.rows * np.arange(self.columns)
         self.bins = np.minimum(bins, n - bins).ravel()  # frequency of each column of a spectrum
         _, first = np.unique(self.bins, return_index=True)
-        filters = np.zeros(
-            (len(self.bins), config.n_mels), np.float32
-        )  # a bin that comes twice counts
-        filters[first] = mel_filters(config.sampling_rate, n, config.n_mels).T  # once
+        # A bin that comes twice counts once.
+        filters = np.zeros((len(self.bins), config.n_mels), np.float32)
+        filters[first] = mel_filters(config.sampling_rate, n, config.n_mels).T
         for name, value in [
             ("window", hann(n)),
             ("down", np.stack([np.cos(down), np.sin(down)], 1).reshape(-1, self.rows)),
