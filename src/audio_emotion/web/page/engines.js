@@ -1,9 +1,11 @@
 // The two places where the model can run.  Both answer with the same fields.
 
 import { address, content } from "./assets.js";
+import { write } from "./formats.js";
+import { Problem } from "./problem.js";
+import { Socket } from "./socket.js";
 
-/** A problem that is told as it is. */
-export class Problem extends Error {}
+const LATE_DUR = 5; // s by which live answers may lag before the page says so
 
 /** The model in a thread of this page. */
 export class BrowserEngine {
@@ -30,6 +32,32 @@ export class BrowserEngine {
     return this.#ask({ samples: recording.samples });
   }
 
+  /** Return the timeline in a format, as a response. */
+  async timeline(recording, format) {
+    recording.timeline ??= await this.#ask({ timeline: recording.samples });
+    return new Response(write(recording.timeline, format));
+  }
+
+  /** Follow samples as they come.
+   *  @param take  gets each event, as the service sends them */
+  live(take) {
+    let pushed = 0, done = 0, late = false;
+    const ask = async (message) => (await this.#ask(message)).forEach(take);
+    return {
+      opened: ask({ live: "begin" }),
+      push: async (samples) => {
+        pushed += samples.length;
+        if (!late && pushed - done > LATE_DUR * this.facts.rule.rate) {
+          late = true;
+          take({ type: "error", title: "This device is slow", detail: "the answers come late" });
+        }
+        await ask({ live: samples });
+        done += samples.length;
+      },
+      close: () => ask({ live: "end" }),
+    };
+  }
+
   #ask(message, moved = []) {
     const id = ++this.number;
     return new Promise((resolve, reject) => {
@@ -49,7 +77,8 @@ export class BrowserEngine {
 /** The model in the service that sent this page. */
 export class ServiceEngine {
   /** @param askToken  asks for the token of the service, and returns it */
-  constructor(askToken) {
+  constructor(facts, askToken) {
+    this.facts = facts;
     this.askToken = askToken;
     this.token = null;
   }
@@ -63,6 +92,12 @@ export class ServiceEngine {
   /** Return the timeline in a format, as a response. */
   timeline(recording, format) {
     return this.#post(`timeline?response_format=${format}`, recording);
+  }
+
+  /** Follow samples as they come.
+   *  @param take  gets each event of the service */
+  live(take) {
+    return new Socket(this.facts.rule.rate, this.token, take);
   }
 
   async explanation(recording) {

@@ -3,9 +3,10 @@
 import { element, showAnswer, showLive } from "./answer.js";
 import { json } from "./assets.js";
 import { drawEvidence } from "./chart.js";
-import { BrowserEngine, Problem, ServiceEngine } from "./engines.js";
+import { BrowserEngine, ServiceEngine } from "./engines.js";
 import { Live } from "./live.js";
 import { openMicrophone } from "./microphone.js";
+import { Problem } from "./problem.js";
 import { fromFile, fromMicrophone } from "./recording.js";
 import { TimelineView } from "./timeline.js";
 import { drawWaveform, Player } from "./waveform.js";
@@ -35,12 +36,11 @@ async function choose(name) {
   document.body.dataset.engine = name;
   document.querySelector(`[name=engine][value=${name}]`).checked = true;
   $("place").textContent = place(name);
-  $("live").hidden = name !== "server";
   enable(true);
 }
 
 async function opened(name) {
-  const made = name === "browser" ? new BrowserEngine(facts) : new ServiceEngine(askToken);
+  const made = name === "browser" ? new BrowserEngine(facts) : new ServiceEngine(facts, askToken);
   await made.open();
   return made;
 }
@@ -89,19 +89,11 @@ async function take(made) {
     follow(null);
     $("label").focus({ preventScroll: true });
     $("more").hidden = engine !== engines.server || found.probabilities === null;
-    if (engine === engines.server && found.duration > window_) await timeline();
-    else if (found.duration > window_) hintOfTimeline();
+    if (found.duration > window_) await timeline();
   } catch (error) {
     clear();
     show(error);
   }
-}
-
-function hintOfTimeline() {
-  const offered = facts.engines.includes("server");
-  $("hint").textContent = offered
-    ? "Emotions over time, live answers and reasons come from the service: choose it above."
-    : "Emotions over time and live answers need audio-emotion serve; this page is without it.";
 }
 
 async function timeline() {
@@ -156,12 +148,12 @@ function show(error) {
 
 // --- the microphone -------------------------------------------------------------------------------
 
-async function record(button, live) {
+async function record(button, feed) {
   const blocks = [];
   let seconds = 0;
   const close = await openMicrophone(rate, (samples) => {
     blocks.push(samples);
-    live?.push(samples);
+    feed?.push(samples)?.catch(show);
     seconds += samples.length / rate;
     onceAFrame("level", () => {
       if (!stop) return;
@@ -174,7 +166,7 @@ async function record(button, live) {
   stop = async () => {
     stop = null;
     await close();
-    await live?.close();
+    await feed?.close();
     running(button, false);
     await take(fromMicrophone(blocks, rate));
   };
@@ -185,17 +177,18 @@ async function goLive(button) {
   const draw = (columns) => onceAFrame("chart", () => {
     if (stop) view.showColumns(columns, Math.max(LIVE_DUR, columns.at(-1).end));
   });
-  const live = new Live(rate, facts.labels, engine.token, {
+  const live = new Live(facts.labels, {
     result: (result, columns) => { showLive(result, facts); draw(columns); },
     segment: (segments, columns) => { view.showSegments(segments); draw(columns); },
     problem: (text) => show(new Problem(text)),
   });
+  const feed = engine.live((event) => live.take(event));
   follow(null);
   try {
-    await live.opened;
-    await record(button, live);
+    await feed.opened;
+    await record(button, feed);
   } catch (error) {
-    await live.close();
+    await feed.close();
     throw error;
   }
 }

@@ -1,6 +1,8 @@
 // What a recording's answer rests on: the rule of `inference/speech.py`, with its numbers.
 // Golden vectors that Python writes hold the two together: tests/browser/rule.test.js.
 
+import { SpeechRegions } from "./regions.js";
+
 export const NO_SPEECH = "no speech", TOO_SHORT = "too short";
 const SILENT = 1e-10; // amplitude that no recording resolves
 
@@ -24,22 +26,9 @@ export function windowStarts(samples, window, hop) {
 /** Return first and last sample of each region of speech.
  *  `probabilities` are the detector's, one for each `rule.chunk` samples. */
 export function speechRegions(probabilities, length, rule) {
-  const gap = Math.round(rule.gap_dur * rule.rate);
-  const pad = Math.round(Math.min(rule.pad_dur, rule.gap_dur / 2) * rule.rate);
-  const found = [];
-  let start = null, spoken = 0, end = 0;
-  const close = (last) => { found.push([start, Math.min(last, length)]); start = null; };
-  for (const probability of probabilities) {
-    const position = end;
-    end += rule.chunk;
-    if (probability >= rule.threshold - (start === null ? 0 : rule.hysteresis)) {
-      if (start === null) start = Math.max(position - pad, spoken ? spoken + pad : 0, 0);
-      spoken = end;
-    }
-    if (start !== null && end - spoken >= gap) close(spoken + pad);
-  }
-  if (start !== null) close(Math.min(end, spoken + pad));
-  return found;
+  const detector = new SpeechRegions(rule);
+  const found = [...probabilities.map((probability) => detector.push(probability)), detector.close(length)];
+  return found.filter((region) => region && region.end !== null).map(({ start, end }) => [start, Math.min(end, length)]);
 }
 
 /** Say whether there is too little speech for an answer, or hardly enough; null if it will do. */
