@@ -5,8 +5,9 @@ import { Problem } from "./problem.js";
 const CLOSE_DUR = 10; // s that the service may take for what is left
 
 export class Socket {
-  /** @param take  gets each event of the service */
-  constructor(rate, token, take) {
+  /** @param speaker  whose voice it is, or null
+   *  @param take     gets each event of the service */
+  constructor(rate, token, speaker, take) {
     const url = new URL(`v1/audio/emotions/realtime?encoding=linear16&sample_rate=${rate}`, document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
     this.take = take;
@@ -15,7 +16,10 @@ export class Socket {
     this.closed = new Promise((resolve) => {
       this.socket.onclose = () => { resolve(); this.reject(new Problem("The connection has ended.")); };
     });
-    this.socket.onopen = () => token && this.#say({ type: "Authenticate", token });
+    this.socket.onopen = () => {
+      if (token) this.#say({ type: "Authenticate", token });
+      if (speaker) this.#say({ type: "Speaker", speaker });
+    };
     this.socket.onmessage = ({ data }) => this.#heard(JSON.parse(data));
   }
 

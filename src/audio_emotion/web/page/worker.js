@@ -1,8 +1,10 @@
 // A thread of its own for the model and the speech detector, run by ONNX Runtime in WebAssembly.
 
 import * as ort from "./ort/ort.wasm.bundle.min.mjs";
-import { answer } from "./rule.js";
+import { Problem } from "./problem.js";
+import { answer, speech } from "./rule.js";
 import { Session } from "./session.js";
+import { adjusted, enrolled, factorsOf } from "./speaker.js";
 import { TimelineStream } from "./stream.js";
 
 const CONTEXT = 64; // samples before a chunk that the detector sees with it
@@ -27,6 +29,16 @@ async function model(samples) {
   return { probabilities: Array.from(probabilities.data), start, length, voicing: voicing.data[0] };
 }
 
+/** Return the model as it answers about a speaker; null: about anybody. */
+function modelFor(speaker) {
+  if (!speaker) return model;
+  const factors = factorsOf(speaker, facts);
+  return async (samples) => {
+    const found = await model(samples);
+    return { ...found, probabilities: adjusted(found.probabilities, factors) };
+  };
+}
+
 /** Return a function that maps the next chunk of a stream to the probability of speech. */
 function detection() {
   const sr = new ort.Tensor("int64", [BigInt(facts.rule.rate)], []), input = new Float32Array(CONTEXT + facts.rule.chunk);
@@ -49,8 +61,8 @@ async function detect(samples) {
 }
 
 /** Return the timeline of a recording, with the fields of the service's. */
-async function timeline(samples) {
-  const stream = new TimelineStream(facts, model, detection()), segments = [];
+async function timeline(samples, speaker) {
+  const stream = new TimelineStream(facts, modelFor(speaker), detection()), segments = [];
   const block = BLOCK_DUR * facts.rule.rate, { step_dur, schema, version } = facts.timeline;
   for (let at = 0; at < samples.length; at += block) {
     segments.push(...(await stream.push(samples.subarray(at, at + block))).segments);
@@ -64,16 +76,18 @@ async function timeline(samples) {
 }
 
 /** Return the events of samples that arrive, between "begin" and "end". */
-async function follow(samples) {
-  if (samples === "begin") session = new Session(facts, model, detection());
+async function follow(samples, speaker) {
+  if (samples === "begin") session = new Session(facts, modelFor(speaker), detection());
   else return samples === "end" ? session.close() : session.push(samples);
   return [];
 }
 
-function work({ open: given, samples, timeline: whole, live }) {
+async function work({ open: given, samples, timeline: whole, live, enroll, speaker }) {
   if (given) return open(given);
-  if (whole) return timeline(whole);
-  return live ? follow(live) : answer(samples, facts, model, detect);
+  if (whole) return timeline(whole, speaker);
+  if (live) return follow(live, speaker);
+  if (enroll) return enrolled(await speech(enroll, facts, model, detect), facts);
+  return answer(samples, facts, model, detect, speaker);
 }
 
 let last = Promise.resolve(); // one after the other, so that a stream keeps its order
@@ -82,7 +96,7 @@ onmessage = ({ data: { id, ...message } }) => {
     try {
       postMessage({ id, found: await work(message) });
     } catch (error) {
-      postMessage({ id, error: String(error?.message ?? error) });
+      postMessage({ id, error: String(error?.message ?? error), known: error instanceof Problem });
     }
   });
 };
