@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..audio import Source, open_audio
+from ..audio import CLIPPED, Source, open_audio
 from ..files import refuse_overwrite, write_text
 from ..formats.plot import draw_timeline
 from ..formats.timelines import FORMATS, get_writer
@@ -17,7 +17,6 @@ from ..timeline.settings import TimelineSettings
 from .options import Force, Model, Out, Plot, Track, check_plot, format_option, opened_source, say
 
 DEFAULTS = TimelineSettings()
-CLIPPED = 1e-3  # share of samples at full scale that deserves a warning
 
 
 def timeline(
