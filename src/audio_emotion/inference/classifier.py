@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import (
-    MAX_DUR,
-    Signal,
-    Source,
-    StoredSignal,
-    as_signal,
-    store_audio,
-    to_samples,
-)
+from ..audio import MAX_DUR, Signal, Source, StoredSignal, as_signal, store_audio, to_samples
 from ..errors import AudioError, ModelError, translated
 from ..notices import Code, Notice
 from .prediction import Prediction
@@ -104,8 +96,8 @@ class Classifier:
         """
         if self.info.enrolment is None:
             raise ModelError(
-                f"{self.path} has no reference of neutral speech, so nobody can be enrolled with "
-                "it; export its run again, with --data and the corpora that it was trained on"
+                f"nobody can be enrolled with {self.path}: it has no reference of neutral speech; "
+                "train again, or use another model"
             )
         return self.info.enrolment
 

@@ -19,7 +19,7 @@ from ..audio import (
 )
 from ..errors import AudioError
 from ..notices import Code, Notice
-from .speaker import DECIMALS, MAX_DUR, MIN_DUR, Rows, Speaker, Vector, log_mean
+from .speaker import DECIMALS, MAX_DUR, MIN_DUR, NEUTRAL, Rows, Speaker, Vector, log_mean
 
 if TYPE_CHECKING:
     from .classifier import Classifier
@@ -30,7 +30,7 @@ READ_DUR = 600.0  # s of one recording in which speech is looked for
 LEVELS = 20.0  # dB between recordings, from which they are of different distances or microphones
 FRAME_DUR = 0.05  # s over which a level is measured
 LOUD = 0.9  # quantile of the frames that is the level of the voice
-NEUTRAL = ("neutral", "calm")
+UNEXCITED = (NEUTRAL, "calm")
 LEAST_NEUTRAL = 0.1  # probability of those together, below which somebody seems to act or shout
 
 
@@ -114,7 +114,8 @@ def _mean(regions: Sequence[tuple[float, Rows]], notices: list[Notice]) -> tuple
     if total > MAX_DUR:
         message = f"the first {MAX_DUR:g} of {total:.0f} s of speech are used"
         notices.append(Notice(Code.NOT_READ, message))
-    used, means = [], []
+    used: list[float] = []
+    means: list[Vector] = []
     for seconds, rows in regions:
         share = min(1.0, (MAX_DUR - sum(used)) / seconds)
         if share > 0:
@@ -128,11 +129,11 @@ def _far_from_neutral(mean: Vector, labels: Sequence[str]) -> list[Notice]:
     """Warn where the model finds next to nothing neutral; `mean` is of log-probabilities."""
     share = np.exp(mean) / np.exp(mean).sum()
     by_label = dict(zip(labels, share.tolist(), strict=True))
-    if sum(by_label.get(label, 0.0) for label in NEUTRAL) >= LEAST_NEUTRAL:
+    if sum(by_label.get(label, 0.0) for label in UNEXCITED) >= LEAST_NEUTRAL:
         return []
     best = max(by_label, key=by_label.__getitem__)
     message = (
         f"the recordings sound {best} ({by_label[best]:.0%}) rather than neutral "
-        f"({by_label['neutral']:.0%}): is that your normal voice? If not, enrol again"
+        f"({by_label[NEUTRAL]:.0%}): is that your normal voice? If not, enrol again"
     )
     return [Notice(Code.NOT_NEUTRAL, message)]

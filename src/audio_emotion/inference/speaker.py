@@ -29,6 +29,7 @@ from ..labels import check_labels
 from ..notices import Notice
 from .model_file import Enrolment, LogProbability
 
+NEUTRAL = "neutral"  # the label
 FORMAT = "audio-emotion-speaker-1"
 MIN_DUR, MAX_DUR = 3.0, 60.0  # s of speech that an enrolment needs, and uses at most
 HALF_DUR = 2.0  # s of speech with which half of the strength applies
@@ -105,7 +106,7 @@ class Speaker:
         with translated(SpeakerError, path), Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            raise SpeakerError(f"{path} has more than {MAX_BYTES} bytes, so it is no speaker's file")
+            raise SpeakerError(f"{path} has over {MAX_BYTES} bytes, so it is no speaker's file")
         try:
             stored = _Stored.model_validate_json(content)
         except ValidationError as error:
@@ -166,6 +167,12 @@ def log_mean(rows: npt.NDArray[np.floating]) -> Vector:
 
 
 def adjust(rows: Rows, factors: Vector) -> Rows:
-    """Return probabilities `(rows, labels)` times `factors`, scaled to sum to 1."""
+    """Return probabilities `(rows, labels)` times `factors`, scaled to sum to 1.
+
+    Args:
+        rows: probabilities.
+        factors: `(labels,)`, or `(rows, labels)` with some for each row.
+    """
     scaled = rows * factors
-    return (scaled / scaled.sum(1, keepdims=True)).astype(rows.dtype)
+    adjusted: Rows = (scaled / scaled.sum(1, keepdims=True)).astype(rows.dtype)
+    return adjusted
