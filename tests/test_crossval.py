@@ -5,21 +5,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+from typer.testing import CliRunner
 
+from audio_emotion.cli.app import app
 from audio_emotion.datasets import load_corpus
 from audio_emotion.errors import TrainingError
 from audio_emotion.evaluation import robustness
 from audio_emotion.evaluation.analysis import scores
 from audio_emotion.evaluation.folds import as_text, summarize
 from audio_emotion.evaluation.protocols import Protocol, build
+from audio_emotion.evaluation.transfer import Transfer
 from audio_emotion.formats.report import as_markdown
+from audio_emotion.inference.classifier import Classifier
+from audio_emotion.labels import EMOTIONS
 from audio_emotion.training.crossval import PREDICTIONS, crossval
 from audio_emotion.training.crossval import _facts as crossval_facts
+from audio_emotion.training.model import load_model
 from audio_emotion.training.run import stored_data
-from conftest import OPTIONS, TRAINING_WARNINGS, tiny
+from conftest import OPTIONS, RATE, TINY, TRAINING_WARNINGS, tiny, voice
 
 pytestmark = TRAINING_WARNINGS
 CONFIG = tiny("train.epochs=1")
+
+
+def invoke(*command: str) -> None:
+    """Run a command of the application, which must succeed."""
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +123,35 @@ def test_what_corruptions_cost_is_measured_on_the_folds_own_models(
     assert found[0]["uar"] == pytest.approx(expected)
     assert found[1]["drop"] == pytest.approx(0, abs=0.13)  # a clip of sixteen at most
     assert robustness.as_markdown(found).count("\n") == 5
+
+
+def test_corpora_left_out_give_a_calibration_that_an_export_takes(
+    ravdess: Path, reference_run: Path, tmp_path: Path
+) -> None:
+    """One command writes it when the last fold is done, and another takes it."""
+    manifest = tmp_path / "mine.csv"
+    lines = ["path,label,speaker"]
+    for number, label in enumerate(EMOTIONS * 3):
+        soundfile.write(tmp_path / f"{number}.wav", voice(0.5, 80 + 20 * number, seed=number), RATE)
+        lines.append(f"{number}.wav,{label},{number % 5}")
+    manifest.write_text("\n".join(lines))
+    out = tmp_path / "out"
+    settings = [*TINY, "train.epochs=1"]
+    command = ["crossval", "--protocol", "leave-one-corpus-out", "--config", "reference"]
+    command += ["--data", str(ravdess), "--data", str(manifest), "--out", str(out)]
+    command += [word for setting in settings for word in ("--set", setting)]
+    invoke(*command, "--folds", "RAVDESS")
+    assert not (out / "calibration.json").exists()
+    invoke(*command)
+    found = Transfer.load(out / "calibration.json")
+    assert list(found.corpora) == ["RAVDESS", "mine"]
+    exported = tmp_path / "model.onnx"
+    words = ["--calibration", str(out / "calibration.json"), "--out", str(exported)]
+    invoke("export", str(reference_run), *words)
+    own, after = (
+        Classifier(path).info.calibration for path in (out / "fold-mine/model.onnx", exported)
+    )
+    assert own.chosen_on == "the validation split"
+    assert after.chosen_on == "clips of corpora left out: RAVDESS, mine"
+    trained = load_model(reference_run / "model.safetensors").calibration
+    assert after.temperature == pytest.approx(trained.temperature * found.factor)

@@ -7,11 +7,14 @@ import typer
 
 from ..config import DEFAULT, load_config
 from ..evaluation.folds import as_text, summarize
-from ..evaluation.protocols import NAMES, REPEATS, build
+from ..evaluation.protocols import ACROSS_CORPORA, NAMES, REPEATS, build
 from ..evaluation.robustness import as_markdown, compare
+from ..evaluation.transfer import Transfer
 from ..files import write_text
 from ..formats.report import write_report
 from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, say, trainer_options
+
+CALIBRATION = "calibration.json"
 
 
 def crossval(
@@ -64,6 +67,11 @@ def crossval(
     for name, result in results.items():
         write_report(result, out / f"report-{name}", force=True)
     typer.echo(as_text(results))
+    if planned.name == ACROSS_CORPORA and len(rows) == len(planned.folds):
+        transfer = Transfer.measure({fold.name: results[fold.name] for fold in planned.folds})
+        write_text(out / CALIBRATION, transfer.model_dump_json(indent=2) + "\n")
+        typer.echo(transfer.in_words())
+        say(f"'audio-emotion export --calibration {out / CALIBRATION}' makes use of this")
     if robustness:
         table = as_markdown(compare(corpus, planned, out, rows, step=say))
         write_text(out / "robustness.md", table)

@@ -20,12 +20,17 @@ def export(
         list[Path],
         typer.Option(help="For int8: the training corpora, whose clips give the value ranges."),
     ] = [],  # noqa: B006  typer wants the default itself
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="calibration.json of crossval --protocol leave-one-corpus-out."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Write a trained model as one ONNX file.
 
     The file maps a waveform to probabilities: the front end is part of it, and its metadata
-    describe it. An --out that ends in .safetensors gets the weights for train --init instead.
+    describe it. With --calibration its confidences also suit recordings unlike the training
+    corpora. An --out that ends in .safetensors gets the weights for train --init instead.
 
     Examples:
 
@@ -33,18 +38,22 @@ def export(
 
       audio-emotion export runs/first --out small.onnx --precision int8 --data RAVDESS
 
+      audio-emotion export runs/first --out model.onnx --calibration runs/across/calibration.json
+
       audio-emotion export runs/first --out weights.safetensors
     """
     refuse_overwrite(out, force)
+    from ..evaluation.transfer import Transfer
     from ..training import export as exports
     from ..training.checkpoints import SUFFIX
     from ..training.model import find_model
 
+    transfer = Transfer.load(calibration) if calibration else None
     if out.suffix == SUFFIX:
-        exports.export_weights(run, out)
+        exports.export_weights(run, out, transfer)
         contents = "weights for train --init"
     else:
         corpus = read_corpora(data, find_model(run).architecture.labels) if data else None
-        exports.export(run, out, precision, corpus)
+        exports.export(run, out, precision, corpus, transfer)
         contents = f"{precision} weights"
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {contents}")

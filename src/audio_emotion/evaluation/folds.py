@@ -42,9 +42,8 @@ def summarize(
             for fold, rows in folds.items()
             if (found := [row for row in rows if facts.items() <= row.items()])
         }
-        if kept:
+        if result := _result(kept, facts["corpus"], corpus, protocol, labels):
             about = {"model": f"configuration {name}", "corpus": " ".join(facts.values())}
-            result = _result(kept, facts["corpus"], corpus, protocol, labels)
             results["-".join(facts.values())] = about | result
     return results
 
@@ -121,7 +120,9 @@ def _result(
     done = [fold for fold in protocol.folds if fold.name in folds]
     shared = shared_labels(member, corpus, done, labels)
     dropped = [label for label in labels if label not in shared]
-    folds = {fold: restrict(rows, shared) for fold, rows in folds.items()}
+    folds = {fold: found for fold, rows in folds.items() if (found := restrict(rows, shared))}
+    if not folds:  # no clip, or none with a label that was trained
+        return {}
     pooled = [row for rows in folds.values() for row in rows]
     by_fold = {fold: rates(rows, shared) for fold, rows in folds.items()}
     return {

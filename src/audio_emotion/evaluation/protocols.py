@@ -50,7 +50,8 @@ LUNA_JIMENEZ = (
 )
 BY_ACTOR = {"emobox": EMOBOX, "luna-jimenez": LUNA_JIMENEZ, "actors": EMOBOX}
 SPEECH_ONLY = {"emobox", "luna-jimenez"}
-ACROSS = ("cross-corpus", "leave-one-corpus-out")  # test labels that training may lack
+ACROSS_CORPORA = "leave-one-corpus-out"
+ACROSS = ("cross-corpus", ACROSS_CORPORA)  # test labels that training may lack
 NAMES = ("random", *BY_ACTOR, "leave-one-speaker-out", "grouped-K", *ACROSS)
 TESTED_EVERY, VAL_EVERY = 5, 10  # speakers, of which one is tested or validates
 GROUPED = re.compile(r"grouped-(\d+)")
@@ -110,7 +111,7 @@ def build(name: str, corpus: Corpus, *, seed: int = 0, repeats: int = REPEATS) -
         ]
     elif name == "cross-corpus":
         folds = [_cross_corpus(corpus, seed)]
-    elif name == "leave-one-corpus-out":
+    elif name == ACROSS_CORPORA:
         names = _left_out(corpus)
         folds = [_without(corpus, member, names) for member in names]
     else:

@@ -39,13 +39,14 @@ class _Schema(BaseModel):
 
 
 class Calibration(_Schema):
-    """What turns logits into trustworthy confidences, and how it was found on validation clips."""
+    """What turns logits into trustworthy confidences, and on which clips it was found."""
 
     temperature: float = Field(1.0, gt=0)  # logits are divided by it
     threshold: Share = 1.0  # confidence from which a prediction counts as confident
     target_accuracy: Share = 0.9  # the accuracy that the threshold was chosen for
-    coverage: Share = 0.0  # share of validation clips predicted with confidence
-    clips: int = Field(0, ge=0)  # of the validation split
+    chosen_on: Text = "the validation split"
+    coverage: Share = 0.0  # share of those clips predicted with confidence
+    clips: int = Field(0, ge=0)  # how many they are
     ece_before: Share | None = None  # expected calibration error at temperature 1
     ece_after: Share | None = None  # and at the temperature found
 

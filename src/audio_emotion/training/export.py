@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from ..audio import Signal, resample
 from ..datasets import Corpus
 from ..datasets.provenance import FittedClips
 from ..errors import TrainingError
+from ..evaluation.transfer import Transfer
 from ..files import write_with
 from ..inference.model_file import FORMAT, INPUT, OUTPUTS, ModelInfo
 from ..version import __version__
@@ -86,7 +88,11 @@ class ExportedModel(nn.Module):
 
 
 def export(
-    source: Path, out: Path, precision: Precision = "fp16", corpus: Corpus | None = None
+    source: Path,
+    out: Path,
+    precision: Precision = "fp16",
+    corpus: Corpus | None = None,
+    transfer: Transfer | None = None,
 ) -> None:
     """Write a trained model as an ONNX file, atomically.
 
@@ -96,12 +102,13 @@ def export(
         precision: of the stored weights; `fp16` halves the file and still computes in fp32, `int8`
             computes the network in integers.
         corpus: what was trained on, for `int8`, which measures ranges on training clips.
+        transfer: corrects the calibration for recordings of other corpora.
 
     Raises:
         TrainingError: `source` holds no model; or for `int8` none of its training clips is in
             `corpus`.
     """
-    trained = find_model(source)
+    trained = _recalibrated(find_model(source), transfer)
     fuse_batch_norms(trained.model.network)
     if precision == "fp16":
         round_weights(trained.model.network)
@@ -115,13 +122,21 @@ def export(
     write_with(out, lambda temporary: onnx.save(graph, temporary))
 
 
-def export_weights(source: Path, out: Path) -> None:
+def export_weights(source: Path, out: Path, transfer: Transfer | None = None) -> None:
     """Write a trained model as a safetensors file in fp16, to start other trainings from.
+
+    Args as `export`.
 
     Raises:
         TrainingError: `source` holds no model.
     """
-    find_model(source).save(out, half=True)
+    _recalibrated(find_model(source), transfer).save(out, half=True)
+
+
+def _recalibrated(trained: TrainedModel, transfer: Transfer | None) -> TrainedModel:
+    if transfer is None:
+        return trained
+    return replace(trained, calibration=transfer.apply(trained.calibration))
 
 
 def training_signals(trained: TrainedModel, corpus: Corpus | None) -> list[Signal]:
