@@ -4,6 +4,7 @@
     timeline, Timeline       emotions over the time of a long recording
     TimelineStream           the same for samples that are still arriving
     explain, Explanation     which seconds and frequencies support a prediction
+    Speaker                  somebody's neutral voice, which predictions can be adjusted to
     Client                   the same answers from a service
     read_audio, resample     recordings as mono float32 signals
     Emotion, EMOTIONS        the labels and their order
@@ -33,6 +34,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .client import Client
+    from .inference.speaker import Speaker
 
 __all__ = [
     "EMOTIONS",
@@ -42,6 +44,7 @@ __all__ = [
     "Emotion",
     "Explanation",
     "Prediction",
+    "Speaker",
     "Timeline",
     "TimelineStream",
     "__version__",
@@ -57,4 +60,8 @@ def __getattr__(name: str) -> Any:
         from .client import Client
 
         return Client
+    if name == "Speaker":  # `Classifier.enroll` makes most of them
+        from .inference.speaker import Speaker
+
+        return Speaker
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

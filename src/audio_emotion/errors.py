@@ -8,6 +8,7 @@
     ├── ModelError            a model file is missing, damaged or of another format
     ├── OutputError           an output exists already or cannot be written
     ├── ServiceError          a service refuses or cannot do what it was asked
+    ├── SpeakerError          a speaker's file is missing, damaged, or belongs to another model
     ├── StoppedError          Ctrl-C was pressed; finished work is kept
     └── TrainingError         a run cannot be started, resumed or exported
 
@@ -85,6 +86,12 @@ class ServiceError(AudioEmotionError):
         self.code = code
         self.retry_after = retry_after
         self.request_id = request_id
+
+
+class SpeakerError(AudioEmotionError):
+    """A speaker's file is missing, damaged, or belongs to another model."""
+
+    code = Code.BAD_SPEAKER
 
 
 class StoppedError(AudioEmotionError):

@@ -16,6 +16,9 @@ class Code(StrEnum):
     CHANNELS_CANCEL = "channels_cancel"  # so only one of them is used
     SEVERAL_TRACKS = "several_tracks"  # of which one is used
     NOT_READ = "not_read"  # the rest, after the maximum duration
+    CLIPPED = "clipped"  # samples at full scale, which can change the emotion predicted
+    UNEVEN_LEVELS = "uneven_levels"  # of recordings that are used together
+    NOT_NEUTRAL = "not_neutral"  # recordings that should be a neutral voice do not sound like one
 
     # There is no answer: the classes of `errors`.
     FAILED = "failed"  # for a reason that no other code names
@@ -24,6 +27,7 @@ class Code(StrEnum):
     BAD_CORPUS = "bad_corpus"  # missing, of unknown layout, or without what was asked for
     BAD_DOWNLOAD = "bad_download"  # failed, or does not match its checksum
     BAD_MODEL = "bad_model"  # a model file is missing, damaged or of another format
+    BAD_SPEAKER = "bad_speaker"  # a speaker's file is missing, damaged, or of another model
     BAD_OUTPUT = "bad_output"  # exists already, cannot be written, or of unknown format
     STOPPED = "stopped"  # by Ctrl-C
     BAD_TRAINING = "bad_training"  # cannot be started, resumed or exported

@@ -19,12 +19,24 @@ from .reading import (
     read_audio,
     store_audio,
 )
-from .signal import Resampler, Signal, as_signal, check_rate, resample, to_samples
+from .signal import (
+    CLIPPED,
+    FULL_SCALE,
+    Resampler,
+    Signal,
+    as_signal,
+    check_rate,
+    clipped_share,
+    resample,
+    to_samples,
+)
 from .stored import StoredSignal
 from .stream import AudioStream
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "CLIPPED",
+    "FULL_SCALE",
     "MAX_DUR",
     "AudioStream",
     "Mixer",
@@ -36,6 +48,7 @@ __all__ = [
     "audio_files",
     "buffered",
     "check_rate",
+    "clipped_share",
     "describe",
     "expand",
     "is_audio_name",

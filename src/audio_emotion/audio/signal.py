@@ -10,6 +10,8 @@ from ..errors import AudioError
 Signal: TypeAlias = npt.NDArray[np.float32]
 
 MIN_RATE, MAX_RATE = 1_000, 768_000  # Hz; telephones use 8000, the fastest converters 768000
+FULL_SCALE = 0.999  # amplitude from which a sample counts as clipped
+CLIPPED = 1e-3  # share of samples at full scale that deserves a warning
 LOUDEST = 8.0  # amplitude from which floats are taken for another full scale than 1
 STRAY = 1e4  # a peak so much above nearly all samples is no sound
 STRAY_SHARE = 1e-3  # of the samples, that come nearer to a peak of sound
@@ -162,6 +164,15 @@ class Resampler:
     def _resampled(self, signal: Signal, last: bool) -> Signal:
         assert self._stream is not None
         return cast(Signal, self._stream.resample_chunk(signal, last=last))
+
+
+def clipped_share(signal: Signal) -> float:
+    """Return the share of the samples that are at full scale, in [0, 1].
+
+    >>> clipped_share(np.array([0.5, 1.0, -1.0, 0.0], np.float32))
+    0.5
+    """
+    return float((np.abs(signal) >= FULL_SCALE).mean())
 
 
 def to_samples(seconds: float, sampling_rate: int) -> int:

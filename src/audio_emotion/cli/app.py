@@ -14,6 +14,7 @@ from .batch import batch
 from .crossval import crossval
 from .data import data
 from .download import download
+from .enroll import enroll
 from .evaluate import evaluate
 from .explain import explain
 from .export import export
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-USE = (predict, timeline, batch, listen, explain, evaluate, serve, page)
+USE = (predict, timeline, batch, listen, enroll, explain, evaluate, serve, page)
 MAKE = (train, crossval, tune, export, data, download)
 for command in (*USE, *MAKE):
     text = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", inspect.cleandoc(command.__doc__ or ""))

@@ -32,6 +32,14 @@ def evaluate(
     corruption: Annotated[
         str | None, typer.Option(help=f"Corrupt each clip by one of {', '.join(CORRUPTIONS)}.")
     ] = None,
+    enroll: Annotated[
+        int,
+        typer.Option(
+            help="Also compare: each speaker enrolled from so many neutral clips, and not.",
+            min=0,
+            max=20,
+        ),
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html, report.md and report.json.")
     ] = None,
@@ -50,13 +58,21 @@ def evaluate(
       audio-emotion evaluate model.onnx CREMA-D --shared-labels
 
       audio-emotion evaluate model.onnx RAVDESS --split val --corruption telephone
+
+      audio-emotion evaluate model.onnx MINE --shared-labels --enroll 3
     """
     refuse_overwrite(out, force)
     classifier = Classifier(None if str(model) == "default" and not model.exists() else model)
     corpus = read_corpora(data, classifier.labels)
     try:
         result = evaluate_model(
-            classifier, corpus, split, _interruptible, shared=shared, corruption=corruption
+            classifier,
+            corpus,
+            split,
+            _interruptible,
+            shared=shared,
+            corruption=corruption,
+            enroll=enroll,
         )
     except KeyboardInterrupt:
         raise StoppedError("the evaluation is not finished, so there is no report") from None

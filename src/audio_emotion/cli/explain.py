@@ -7,9 +7,8 @@ import typer
 
 from ..audio import read_audio
 from ..errors import ConfigError
-from ..inference.classifier import Classifier
 from ..inference.explain import explain as explain_by_occlusion
-from .options import Force, Model, Plot, check_plot, opened_source
+from .options import Force, Model, Plot, SpeakerFile, check_plot, opened_model, opened_source
 
 
 def explain(
@@ -24,6 +23,7 @@ def explain(
         typer.Option(help="For gradients: the run or safetensors file that --model comes from."),
     ] = None,
     plot: Plot = None,
+    speaker: SpeakerFile = None,
     force: Force = False,
 ) -> None:
     """Find which seconds and frequencies support the predicted emotion.
@@ -45,7 +45,7 @@ def explain(
         raise ConfigError("--run is for --method gradients; occlusion needs the model file only")
     check_plot(plot, force)
     signal, sampling_rate = read_audio(opened_source(source))
-    classifier = Classifier(model)
+    classifier = opened_model(model, speaker)
     if method == "gradients":
         from ..training.explanation.gradients import attribute
 

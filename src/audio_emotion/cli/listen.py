@@ -1,5 +1,6 @@
 """`audio-emotion listen`: the timeline of the microphone, live."""
 
+import math
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,15 +12,16 @@ import numpy as np
 import typer
 
 from ..audio import Signal
-from ..errors import AudioError
+from ..errors import AudioError, ConfigError
 from ..files import refuse_overwrite, write_text
 from ..formats.timelines import UNRECORDED
 from ..formats.writers import choose, clock
 from ..inference.classifier import Classifier
+from ..inference.speaker import MAX_DUR, MIN_DUR, Speaker
 from ..timeline.recording import Timeline, finish
 from ..timeline.segmenter import Segment
 from ..timeline.stream import TimelineStream
-from .options import Force, Model
+from .options import Force, Model, SpeakerFile, opened_model, say
 
 BLOCK_DUR = 0.1  # s that the device delivers at a time
 BAR = 20  # characters
@@ -46,23 +48,69 @@ def listen(
         Path | None, typer.Option(help="Write the timeline at the end; the suffix is its format.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Part of the device's name.")] = None,
+    speaker: SpeakerFile = None,
+    enroll: Annotated[
+        float,
+        typer.Option(
+            help=f"Begin with {MIN_DUR:g} to {MAX_DUR:g} s of your normal voice; 0: do not.",
+            min=0,
+            max=MAX_DUR,
+        ),
+    ] = 0,
     force: Force = False,
 ) -> None:
     """Predict emotions from the microphone until Ctrl-C; needs the extra live.
+
+    With --enroll you speak normally first, and predictions are adjusted to your voice; nothing of
+    that is kept.
 
     Examples:
 
       audio-emotion listen
 
       audio-emotion listen --save talk.srt
+
+      audio-emotion listen --enroll 10
     """
+    if enroll and speaker:
+        raise ConfigError("--enroll and --speaker exclude each other; choose one")
+    if 0 < enroll < MIN_DUR:
+        raise ConfigError(f"--enroll is {enroll:g} s; an enrolment needs {MIN_DUR:g} s of speech")
     writer = choose(None, save, UNRECORDED)
     refuse_overwrite(save, force)
-    stream = TimelineStream(Classifier(model))
-    found = follow(stream, open_microphone(device), _show)
+    classifier, microphone = opened_model(model, speaker), open_microphone(device)
+    if enroll:
+        classifier = classifier.for_speaker(enrolled(classifier, microphone, enroll))
+    found = follow(TimelineStream(classifier), microphone, _show)
     if save:
         write_text(save, writer(found, b""))
         typer.echo(save)
+
+
+def enrolled(
+    classifier: Classifier, microphone: Iterator[tuple[Microphone, Signal]], seconds: float
+) -> Speaker:
+    """Count down while somebody speaks normally; return the speaker.
+
+    Raises:
+        AudioError: as `Classifier.enroll`.
+        ModelError: as `Classifier.enrolment`.
+    """
+    _ = classifier.enrolment  # whose error comes before the speech
+    typer.echo(f"speak normally for {seconds:g} seconds")
+    blocks: list[Signal] = []
+    left = seconds
+    for source, block in microphone:
+        blocks.append(np.nan_to_num(block, posinf=0, neginf=0))
+        left -= len(block) / source.sampling_rate
+        typer.echo(f"{CLEAR}{max(0, math.ceil(left))} s", nl=False)
+        if left <= 0:
+            break
+    typer.echo(CLEAR, nl=False)
+    speaker = classifier.enroll([(np.concatenate(blocks), source.sampling_rate)])
+    for notice in speaker.warnings:
+        say(notice.message)
+    return speaker
 
 
 def follow(

@@ -14,6 +14,7 @@ from ..config import available
 from ..datasets import Corpus, load_corpora
 from ..errors import OutputError
 from ..files import refuse_overwrite
+from ..inference.classifier import Classifier
 
 T = TypeVar("T")
 STDIN = "-"
@@ -47,6 +48,9 @@ Track = Annotated[
         min=1,
     ),
 ]
+SpeakerFile = Annotated[
+    Path | None, typer.Option("--speaker", help="Who speaks: a file that enroll wrote.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output.")]
 
 
@@ -59,6 +63,21 @@ def check_plot(path: Path | None, force: bool) -> None:
     refuse_overwrite(path, force)
     if path and path.suffix.lower() not in IMAGES:
         raise OutputError(f"{path} must end in {' or '.join(IMAGES)}")
+
+
+def opened_model(model: Path | None, speaker: Path | None) -> Classifier:
+    """Open a model, adjusted to a speaker if there is a file of one.
+
+    Raises:
+        ModelError: as `Classifier`.
+        SpeakerError: the file is damaged, or of a speaker who was enrolled with another model.
+    """
+    classifier = Classifier(model)
+    if speaker is None:
+        return classifier
+    from ..inference.speaker import Speaker
+
+    return classifier.for_speaker(Speaker.load(speaker))
 
 
 def opened_source(source: str | Path) -> Source:

@@ -24,9 +24,11 @@ from .options import (
     Force,
     Model,
     Out,
+    SpeakerFile,
     Track,
     format_option,
     interrupts_deferred,
+    opened_model,
     opened_source,
     say,
     terminations_interrupt,
@@ -52,6 +54,7 @@ def predict(
         float, typer.Option(help="Seconds of each recording to read at most.", min=0.1)
     ] = MAX_DUR,
     track: Track = None,
+    speaker: SpeakerFile = None,
 ) -> None:
     """Predict the emotion of each recording.
 
@@ -67,14 +70,17 @@ def predict(
 
       audio-emotion predict "recordings/*.flac" --format jsonl
 
+      audio-emotion predict clip.wav --speaker me.json
+
       ffmpeg -i talk.mkv -f wav - | audio-emotion predict - --json
     """
     writer = get_writer(_named(format_, json, csv), out)
-    classifier = Classifier(model)
+    classifier = opened_model(model, speaker)
     recordings = list(_expanded(sources))
     predict_one = partial(predict_file, classifier, max_dur=max_dur, track=track)
     if out and not is_special(out):
-        command = _digest(classifier, str(max_dur), str(track), *sources)
+        facts = [str(max_dur), str(track), *([speaker.read_text("utf-8")] if speaker else [])]
+        command = _digest(classifier, *facts, *sources)
         with (
             PartialOutput(out, command, classifier.info.calibration.threshold, force=force) as part,
             terminations_interrupt(),

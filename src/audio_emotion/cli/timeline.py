@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..audio import Source, open_audio
+from ..audio import CLIPPED, Source, open_audio
 from ..files import refuse_overwrite, write_text
 from ..formats.plot import draw_timeline
 from ..formats.timelines import FORMATS, get_writer
@@ -14,10 +14,21 @@ from ..formats.writers import clock
 from ..inference.classifier import Classifier
 from ..timeline.recording import Timeline, timelines_of_file
 from ..timeline.settings import TimelineSettings
-from .options import Force, Model, Out, Plot, Track, check_plot, format_option, opened_source, say
+from .options import (
+    Force,
+    Model,
+    Out,
+    Plot,
+    SpeakerFile,
+    Track,
+    check_plot,
+    format_option,
+    opened_model,
+    opened_source,
+    say,
+)
 
 DEFAULTS = TimelineSettings()
-CLIPPED = 1e-3  # share of samples at full scale that deserves a warning
 
 
 def timeline(
@@ -47,6 +58,7 @@ def timeline(
         float, typer.Option(help="Confidence under which a segment is uncertain.", min=0, max=1)
     ] = DEFAULTS.uncertain_below,
     track: Track = None,
+    speaker: SpeakerFile = None,
     force: Force = False,
 ) -> None:
     """Predict who feels what when, in segments; silence and uncertain speech are segments, too.
@@ -78,6 +90,7 @@ def timeline(
         speech_threshold=speech_threshold,
         uncertain_below=uncertain_below,
     )
+    classifier = opened_model(model, speaker)
     recording = opened_source(source)
     outputs = [out]
     if separate and out:
@@ -86,7 +99,7 @@ def timeline(
         outputs = [out.with_stem(f"{out.stem}-{number}") for number in numbers]
         for path in outputs:
             refuse_overwrite(path, force)
-    found = _predict(recording, Classifier(model), settings, separate, track)
+    found = _predict(recording, classifier, settings, separate, track)
     for number, result in enumerate(found, 1):
         text = writer(result, recording)
         path = outputs[number - 1] if out else None

@@ -11,6 +11,7 @@ from ..inference.classifier import Classifier
 from .analysis import Row, analyse, restrict
 from .corruptions import corruption as find_corruption
 from .corruptions import generator
+from .enrolment import compare
 
 CHOICES = (*SPLITS, "all")
 FITTED_WORDS = {  # what clips of these splits mean for a score
@@ -31,6 +32,7 @@ def evaluate(
     *,
     shared: bool = False,
     corruption: str | None = None,
+    enroll: int = 0,
 ) -> dict[str, Any]:
     """Evaluate `classifier` on a split of `corpus`.
 
@@ -41,14 +43,19 @@ def evaluate(
         progress: wraps the clips, to show progress.
         shared: predict only among the labels that the corpus has.
         corruption: name of a corruption that is applied to each clip, see `corruptions`.
+        enroll: neutral clips from which each speaker is enrolled in a comparison beside the scores,
+            which stay those without enrolment; 0: no comparison.
 
     Returns:
         Plain values, ready for JSON; `report.sections` arranges them for readers.
 
     Raises:
         CorpusError: the model has no such split of this corpus, no clip is readable, the corpus
-            has labels that the model does not know, or shares fewer than two with it.
+            has labels that the model does not know, or shares fewer than two with it; or with
+            `enroll` no speaker has enough neutral clips.
+        ModelError: with `enroll`, as `Classifier.enrolment`.
     """
+    enrolment = classifier.enrolment if enroll else None
     if corruption:
         find_corruption(corruption)  # before the work
     clips, protocol = select(classifier, corpus, split)
@@ -72,6 +79,7 @@ def evaluate(
         # The name of the protocol comes first in the model's description of its splits.
         "protocol_name": re.split("[, ]", classifier.info.protocol)[0] if held_out else "",
         **analyse(rows, labels),
+        **({"enrolment": compare(rows, enrolment, [enroll])} if enrolment else {}),
         "errors": errors,
         "predictions": rows,
     }
@@ -181,6 +189,7 @@ def predict_clips(
                 "confidence": prediction.confidence,
                 "probabilities": prediction.probabilities,
                 "confident": prediction.confident,
+                "speech_dur": prediction.speech_dur,
                 "speaker": clip.speaker_id,
                 **{fact: getattr(clip, fact) for fact in FACTS},
             }

@@ -67,6 +67,7 @@ def sections(result: Result) -> list[Section]:
         *([REFERENCE] if study == ("random", "RAVDESS") else []),
         _reliability(result["calibration"]),
         _coverage(result["calibration"]),
+        *([_enrolment(result["enrolment"])] if "enrolment" in result else []),
         *(_group(name, rows) for name, rows in result["groups"].items()),
         _table("Most confident mistakes", result["mistakes"]),
         _table("Unreadable clips", result["errors"]),
@@ -153,6 +154,29 @@ def _coverage(found: dict[str, Any]) -> Section:
     title = "Accuracy of the most confident predictions by their share"
     plot = LinePlot(curve, title, x="share of clips", y="accuracy")
     return _table("Accuracy of confident predictions", rows, text=text, plot=plot)
+
+
+def _enrolment(found: dict[str, Any]) -> Section:
+    rows = [
+        {
+            "enrolled from": f"{row['clips']} clips, {row['speech_dur']:.1f} s",
+            "UAR %": row["uar"],
+            "95 % interval": _range(*row["interval"]),
+            "gain": row["gain"],
+            "95 % interval of the gain": _range(*row["gain_interval"]),
+            "neutral recall %": row["neutral"],
+            "accuracy %": row["accuracy"],
+            "ECE %": row["ece"],
+        }
+        for row in found["conditions"]
+    ]
+    text = (
+        f"{found['speakers']} speakers are enrolled from neutral clips of their own, in "
+        f"{found['draws']} draws. The {found['clips']} clips scored here are those that nobody is "
+        "enrolled from, so these scores cannot be compared with those above. "
+        f"{found['left_out']} speakers have too few neutral clips. Intervals are over speakers."
+    )
+    return _table("With a neutral voice", rows, text=text)
 
 
 def _group(name: str, found: Sequence[dict[str, Any]]) -> Section:

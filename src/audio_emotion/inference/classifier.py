@@ -1,31 +1,26 @@
 """The trained model at work: a signal in, a label out.  Needs numpy and ONNX Runtime only."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import (
-    MAX_DUR,
-    Signal,
-    Source,
-    StoredSignal,
-    as_signal,
-    store_audio,
-    to_samples,
-)
+from ..audio import MAX_DUR, Signal, Source, StoredSignal, as_signal, store_audio, to_samples
 from ..errors import AudioError, ModelError, translated
 from ..notices import Code, Notice
 from .prediction import Prediction
 from .speech import VOICED, Part, speech_regions
 
 if TYPE_CHECKING:
-    from .model_file import ModelInfo
+    from .enrolment import Recording
+    from .model_file import Enrolment, ModelInfo
+    from .speaker import Speaker
 
 Rows = npt.NDArray[np.float32]
 
@@ -64,10 +59,12 @@ class Classifier:
         self._threads = threads
         self.info: ModelInfo
         self._session, self.info = open_model(self.path, threads)
+        self._factors: npt.NDArray[np.float64] | None = None  # of the labels, for a speaker
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the path and the threads; a copy opens the file again."""
-        return partial(Classifier, threads=self._threads), (self.path,)
+        """Pickle the path, the threads and the speaker; a copy opens the file again."""
+        build = partial(Classifier, threads=self._threads)
+        return build, (self.path,), {"_factors": self._factors}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -84,7 +81,67 @@ class Classifier:
         """Seconds that the model takes at once."""
         return self.info.win_dur
 
-    def __call__(self, signal: npt.ArrayLike, sampling_rate: float) -> Prediction:
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model file, in hexadecimal."""
+        with translated(ModelError, self.path):
+            return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @property
+    def enrolment(self) -> "Enrolment":
+        """What speakers are enrolled with.
+
+        Raises:
+            ModelError: the file has no reference of neutral speech.
+        """
+        if self.info.enrolment is None:
+            raise ModelError(
+                f"nobody can be enrolled with {self.path}: it has no reference of neutral speech; "
+                "train again, or use another model"
+            )
+        return self.info.enrolment
+
+    def enroll(self, recordings: "Iterable[Recording]") -> "Speaker":
+        """Learn how the model predicts the neutral speech of one person.
+
+        Args:
+            recordings: of somebody who speaks normally, 3 to 60 s of speech in sum, with the
+                microphone that will be used: paths, bytes or binary files, or pairs of a mono
+                signal `(samples,)` and its sampling rate in Hz.
+
+        Returns:
+            The speaker, for `for_speaker` and every `speaker=`.  Its `warnings` say if recordings
+            are clipped, of very different levels, longer than needed, or far from neutral.
+
+        Raises:
+            AudioError: there is no recording, or one cannot be read or holds no speech, or there is
+                less than 3 s of speech in all of them.
+            ModelError: as `enrolment`.
+        """
+        from .enrolment import enroll
+
+        return enroll(self.for_speaker(None), recordings)
+
+    def for_speaker(self, speaker: "Speaker | None") -> Self:
+        """Return a classifier that adjusts every prediction to a speaker; None: to nobody.
+
+        Both share the opened model.
+
+        Raises:
+            SpeakerError: the speaker was enrolled with another model.
+            ModelError: as `enrolment`.
+        """
+        adjusted = object.__new__(type(self))
+        adjusted.__dict__.update(self.__dict__)
+        adjusted._factors = None
+        if speaker is not None:
+            speaker.check(self.digest, self.labels)
+            adjusted._factors = speaker.factors(self.enrolment)
+        return adjusted
+
+    def __call__(
+        self, signal: npt.ArrayLike, sampling_rate: float, *, speaker: "Speaker | None" = None
+    ) -> Prediction:
         """Predict the emotion of a mono signal.
 
         Silence around and between speech counts for nothing; `speech` states the rule.
@@ -92,16 +149,25 @@ class Classifier:
         Args:
             signal: `(samples,)`; floats with full scale at 1, or integers with their own.
             sampling_rate: of `signal`, in Hz.
+            speaker: who speaks, if enrolled.
 
         Raises:
             AudioError: as `as_signal`.
+            SpeakerError: as `for_speaker`.
         """
+        if speaker is not None:
+            return self.for_speaker(speaker)(signal, sampling_rate)
         mono = as_signal(signal, sampling_rate)
         blocks = (mono[at : at + BLOCK] for at in range(0, len(mono), BLOCK))
         return self.stored(StoredSignal(blocks, round(sampling_rate), self.sampling_rate))
 
     def file(
-        self, source: Source, *, max_dur: float = MAX_DUR, track: int | None = None
+        self,
+        source: Source,
+        *,
+        max_dur: float = MAX_DUR,
+        track: int | None = None,
+        speaker: "Speaker | None" = None,
     ) -> Prediction:
         """Predict the emotion of a recording: a path, the bytes of a file, or a binary file.
 
@@ -110,10 +176,14 @@ class Classifier:
             max_dur: seconds of it to read at most.
             track: number of the audio track, from 1; by default the default track, or if that is
                 silent the first that is not.
+            speaker: who speaks, if enrolled.
 
         Raises:
             AudioError: as `read_audio`.
+            SpeakerError: as `for_speaker`.
         """
+        if speaker is not None:
+            return self.for_speaker(speaker).file(source, max_dur=max_dur, track=track)
         stored, notices = store_audio(source, self.sampling_rate, max_dur=max_dur, track=track)
         prediction = self.stored(stored)
         return replace(prediction, warnings=(*notices, *prediction.warnings))
@@ -123,8 +193,7 @@ class Classifier:
 
         Detector and the floor of the logarithm depend on levels.
         """
-        usable = not signal.silent and len(signal) >= MIN_SAMPLES
-        regions = self._regions(signal) if usable else []
+        regions = self.speech(signal)
         speech = sum(seconds for seconds, _ in regions)
         notice = _judge(signal.duration, speech)
         if notice and notice.code is not Code.SHORT_SPEECH:
@@ -134,6 +203,14 @@ class Classifier:
         probabilities = dict(zip(self.labels, (mean / mean.sum()).tolist(), strict=True))
         threshold, notices = self.info.calibration.threshold, (notice,) if notice else ()
         return Prediction(probabilities, signal.duration, threshold, speech, notices)
+
+    def speech(self, signal: StoredSignal) -> list[tuple[float, Rows]]:
+        """Return the seconds of each region of speech, and the rows of the windows over it.
+
+        Rows are probabilities `(windows, labels)`; without speech there is no region.
+        """
+        usable = not signal.silent and len(signal) >= MIN_SAMPLES
+        return self._regions(signal) if usable else []
 
     def windows(self, signals: Signal) -> npt.NDArray[np.float32]:
         """Predict each of several signals from one window.
@@ -205,6 +282,10 @@ class Classifier:
                 f"{self.path} gives probabilities of shape {probabilities.shape} for "
                 f"{len(waveforms)} signals and {len(self.labels)} labels"
             )
+        if self._factors is not None:
+            from .speaker import adjust
+
+            probabilities = adjust(probabilities, self._factors)
         return probabilities, extents, voicing
 
 

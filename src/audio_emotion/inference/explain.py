@@ -7,6 +7,7 @@ installed.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import numpy.typing as npt
 from ..audio import Signal, as_signal, resample, to_samples
 from ..errors import AudioError
 from .classifier import Classifier
+
+if TYPE_CHECKING:
+    from .speaker import Speaker
 
 FRAME = 1024  # samples of a frame of the spectrogram that is cut into cells
 HOP = FRAME // 4
@@ -61,7 +65,11 @@ class Explanation:
 
 
 def explain(
-    signal: npt.ArrayLike, sampling_rate: int, classifier: Classifier | None = None
+    signal: npt.ArrayLike,
+    sampling_rate: int,
+    classifier: Classifier | None = None,
+    *,
+    speaker: "Speaker | None" = None,
 ) -> Explanation:
     """Find which regions of a recording support each label.
 
@@ -71,11 +79,15 @@ def explain(
         signal: `(samples,)`; floats with full scale at 1, or integers with their own.
         sampling_rate: of `signal`, in Hz.
         classifier: the model; by default the shipped one.
+        speaker: who speaks, if enrolled.
 
     Raises:
         AudioError: as `as_signal`, or there is no prediction to explain.
+        SpeakerError: as `Classifier.for_speaker`.
     """
     classifier = classifier or Classifier()
+    if speaker is not None:
+        classifier = classifier.for_speaker(speaker)
     rate = classifier.sampling_rate
     start, window = first_window(signal, sampling_rate, classifier)
     cells = Cells(window, rate)

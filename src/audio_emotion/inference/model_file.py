@@ -10,15 +10,25 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ..datasets.provenance import FittedClips
 from ..errors import ModelError, translated
 from ..labels import check_labels
 
 FORMAT = "audio-emotion-3"
+STRENGTH = 0.4  # of an enrolment, until a cross-validation by corpus has chosen one
 INPUT, OUTPUTS = "waveform", ("probabilities", "extent", "voicing")
 Share = Annotated[float, Field(ge=0, le=1)]
+LogProbability = Annotated[float, Field(ge=-30, le=0)]  # in nats
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f<>\"|\[\]]*$")]  # that breaks no format
 
 
@@ -39,6 +49,14 @@ class Calibration(_Schema):
     clips: int = Field(0, ge=0)  # how many they are
     ece_before: Share | None = None  # expected calibration error at temperature 1
     ece_after: Share | None = None  # and at the temperature found
+
+
+class Enrolment(_Schema):
+    """What a speaker's neutral voice is compared with, and how much of the difference counts."""
+
+    reference: dict[str, LogProbability]  # mean over training's neutral speakers, by label
+    speakers: int = Field(ge=1)  # that it is the mean of, from the validation split
+    strength: Share = STRENGTH  # of the difference that is subtracted, given much speech
 
 
 class ModelInfo(_Schema):
@@ -64,11 +82,19 @@ class ModelInfo(_Schema):
     scores: dict[str, float]  # of the last epoch
     package_version: Text
     created: Text  # ISO 8601
+    enrolment: Enrolment | None = None  # what `Classifier.enroll` needs
 
     @field_validator("labels")
     @classmethod
     def _check_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         return check_labels(labels)
+
+    @field_validator("enrolment")
+    @classmethod
+    def _check_reference(cls, found: Enrolment | None, info: ValidationInfo) -> Enrolment | None:
+        if found and tuple(found.reference) != info.data.get("labels"):
+            raise ValueError("its reference has other labels than the model")
+        return found
 
     @model_validator(mode="after")
     def _check_provenance(self) -> Self:
@@ -83,7 +109,8 @@ class ModelInfo(_Schema):
     def to_metadata(self) -> dict[str, str]:
         """The values as an ONNX file stores them."""
         values = self.model_dump(mode="json")
-        return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
+        texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
+        return {key: text for key, text in texts.items() if values[key] is not None}
 
 
 def parse_info(metadata: dict[str, str], origin: str) -> ModelInfo:

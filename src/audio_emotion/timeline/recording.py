@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from ..notices import Notice
 from .segmenter import Segment
 from .settings import TimelineSettings
 from .stream import TimelineStream
+
+if TYPE_CHECKING:
+    from ..inference.speaker import Speaker
 
 BLOCK_DUR = 10.0  # s pushed at a time
 T = TypeVar("T")
@@ -51,6 +54,8 @@ def timeline(
     sampling_rate: int,
     classifier: Classifier | None = None,
     settings: TimelineSettings | None = None,
+    *,
+    speaker: "Speaker | None" = None,
 ) -> Timeline:
     """Predict emotions over the time of a mono signal.
 
@@ -59,9 +64,11 @@ def timeline(
         sampling_rate: of `signal`, in Hz.
         classifier: the model; by default the shipped one.
         settings: how; the defaults if left out.
+        speaker: who speaks, if enrolled.
 
     Raises:
         AudioError: as `as_signal`.
+        SpeakerError: as `Classifier.for_speaker`.
 
     >>> [segment.label for segment in timeline(np.zeros(32_000), 16_000).segments]
     ['no speech']
@@ -69,7 +76,7 @@ def timeline(
     mono = as_signal(signal, sampling_rate)
     block = round(BLOCK_DUR * sampling_rate)
     blocks = (mono[start : start + block] for start in range(0, len(mono), block))
-    return collect(blocks, sampling_rate, classifier, settings)
+    return collect(blocks, sampling_rate, _adjusted(classifier, speaker), settings)
 
 
 def timelines_of_file(
@@ -80,6 +87,7 @@ def timelines_of_file(
     separate: bool = False,
     track: int | None = None,
     progress: Progress | None = None,
+    speaker: "Speaker | None" = None,
 ) -> Iterator[Timeline]:
     """Yield the timeline of a recording, or one for each of its channels, in bounded memory.
 
@@ -93,11 +101,13 @@ def timelines_of_file(
         track: as `open_audio`.
         progress: called with the seconds done and, if the header states it, the total, of all
             channels together.
+        speaker: who speaks in every channel, if enrolled.
 
     Raises:
         AudioError: as `read_audio`, if nothing at all can be read.
+        SpeakerError: as `Classifier.for_speaker`.
     """
-    classifier, source = classifier or Classifier(), buffered(source)
+    classifier, source = _adjusted(classifier, speaker), buffered(source)
     with open_audio(source, track=track) as stream:
         channels = stream.channels if separate else 1
         total = channels * stream.stated_dur if stream.stated_dur else None
@@ -115,6 +125,11 @@ def timelines_of_file(
         before += found.duration
         number = channel + 1 if separate else None
         yield replace(found, warnings=tuple(stream.notices), track=track, channel=number)
+
+
+def _adjusted(classifier: Classifier | None, speaker: "Speaker | None") -> Classifier:
+    classifier = classifier or Classifier()
+    return classifier if speaker is None else classifier.for_speaker(speaker)
 
 
 def collect(

@@ -1,11 +1,12 @@
 """A timeline of samples that are still arriving, the same however they are cut."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import Resampler, Signal, as_signal, resample
+from ..audio import FULL_SCALE, Resampler, Signal, as_signal, resample
 from ..errors import AudioError
 from ..inference.classifier import Classifier
 from ..inference.vad import CHUNK, RATE, SpeechDetector, SpeechRegion
@@ -14,7 +15,8 @@ from .segmenter import Segment, Segmenter
 from .settings import TimelineSettings
 from .windows import Windows
 
-FULL_SCALE = 0.999  # amplitude from which a sample counts as clipped
+if TYPE_CHECKING:
+    from ..inference.speaker import Speaker
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class TimelineStream:
     Args:
         classifier: the model.
         settings: how; the defaults if left out.
+        speaker: who speaks, if enrolled with the same model.
+
+    Raises:
+        SpeakerError: the speaker was enrolled with another model.
 
     >>> from audio_emotion import Classifier
     >>> stream = TimelineStream(Classifier())
@@ -41,8 +47,14 @@ class TimelineStream:
     ['no speech']
     """
 
-    def __init__(self, classifier: Classifier, settings: TimelineSettings | None = None) -> None:
-        self.classifier = classifier
+    def __init__(
+        self,
+        classifier: Classifier,
+        settings: TimelineSettings | None = None,
+        *,
+        speaker: "Speaker | None" = None,
+    ) -> None:
+        self.classifier = classifier.for_speaker(speaker) if speaker is not None else classifier
         self.settings = chosen = settings or TimelineSettings()
         # `detect` changes these, and `predict` those below, so that both can run in parallel.
         self._detector = SpeechDetector(chosen.speech_threshold, chosen.gap_dur, chosen.pad_dur)

@@ -251,6 +251,7 @@ def model_info(trained: TrainedModel, precision: str) -> ModelInfo:
         scores=trained.scores,
         package_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        enrolment=trained.enrolment,
     )
 
 

@@ -2,19 +2,25 @@
 
 import json
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ..audio import Signal
 from ..config import Architecture
+from ..datasets import Clip
 from ..errors import CorpusError, TrainingError, translated
+from ..evaluation.calibration import softmax
+from ..evaluation.enrolment import neutral_clips, reference
 from ..files import write_with
-from ..inference.model_file import FORMAT, Calibration, default_model
+from ..inference.model_file import FORMAT, Calibration, Enrolment, default_model
 from ..version import __version__
 from . import checkpoints
 from .checkpoints import SUFFIX
@@ -69,6 +75,7 @@ class TrainedModel:
     data: TrainingData
     calibration: Calibration = field(default_factory=Calibration)
     scores: dict[str, float] = field(default_factory=dict)  # of its epoch
+    enrolment: Enrolment | None = None  # what speakers can be enrolled with
 
     def save(self, path: Path, *, half: bool = False) -> None:
         """Write one safetensors file, atomically; `half` stores the network in fp16."""
@@ -86,6 +93,7 @@ class TrainedModel:
             "data": self.data.as_dict(),
             "calibration": self.calibration.model_dump(),
             "scores": self.scores,
+            "enrolment": self.enrolment.model_dump() if self.enrolment else None,
         }
         text = {HEADER: json.dumps(header)}
         write_with(path, lambda temporary: save_file(state, temporary, metadata=text))
@@ -116,9 +124,32 @@ def load_model(path: Path) -> TrainedModel:
             TrainingData.from_dict(header["data"]),
             Calibration.model_validate(header["calibration"]),
             header["scores"],
+            Enrolment.model_validate(header["enrolment"]) if header.get("enrolment") else None,
         )
     except (KeyError, TypeError, ValueError, RuntimeError, CorpusError) as error:
         raise TrainingError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+
+
+@torch.no_grad()
+def neutral_reference(
+    trained: TrainedModel, clips: Iterable[Clip], read: Callable[[Clip], Signal]
+) -> Enrolment | None:
+    """Return what speakers are enrolled with: predictions of other people's neutral speech.
+
+    Args:
+        trained: a model with its calibration.
+        clips: of the validation split; neutral ones of acted corpora are used.
+        read: returns the signal of a clip at the model's rate.
+
+    Returns:
+        The reference; None if no clip is neutral.
+    """
+    neutral = neutral_clips(clips)
+    if not neutral:
+        return None
+    logits = [trained.model(torch.from_numpy(read(clip))[None]).numpy() for clip in neutral]
+    probabilities = softmax(np.concatenate(logits) / trained.calibration.temperature)
+    return reference(neutral, probabilities, trained.architecture.labels)
 
 
 def load_best(run: Path) -> TrainedModel:

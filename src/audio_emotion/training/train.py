@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,14 @@ from .cache import SignalCache
 from .callbacks import History, Interrupt, MovingAverage, SafetensorsIO
 from .checkpoints import SUFFIX
 from .data import Batch, Clips, ClipsModule, Item, class_weights
-from .model import EmotionModel, TrainedModel, initialise, load_best, load_model
+from .model import (
+    EmotionModel,
+    TrainedModel,
+    initialise,
+    load_best,
+    load_model,
+    neutral_reference,
+)
 from .module import TrainingModule
 from .run import CHECKPOINTS, INIT, LAST, MODEL, TrainingData, stored_config, stored_data, write_run
 
@@ -120,12 +128,15 @@ def _fit(
 
 
 def _finish(run: Path, module: TrainingModule, clips: ClipsModule) -> None:
-    """Calibrate the best epoch and save it as the trained model."""
+    """Calibrate the best epoch, measure its neutral speech, and save it as the trained model."""
     best = load_best(run)
     module.model.load_state_dict(best.model.state_dict())
     calibration = calibrate(*val_logits(module, clips))
     done = TrainedModel(best.model, best.architecture, best.data, calibration, best.scores)
-    done.save(run / MODEL)
+    number = {item.clip: n for n, item in enumerate(clips.items) if item.split == "val"}
+    decoded = Clips(clips.items, module.config, clips.cache, augment=False)
+    enrolment = neutral_reference(done, number, lambda clip: decoded[0, number[clip]][0])
+    replace(done, enrolment=enrolment).save(run / MODEL)
 
 
 @torch.no_grad()
