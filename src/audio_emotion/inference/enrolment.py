@@ -108,7 +108,7 @@ def _mean(regions: Sequence[tuple[float, Rows]], notices: list[Notice]) -> tuple
     total = sum(seconds for seconds, _ in regions)
     if total < MIN_DUR:
         raise AudioError(
-            f"{total:.1f} s of speech are too little; an enrolment needs {MIN_DUR:g} s: speak "
+            f"{total:.2f} s of speech are too little; an enrolment needs {MIN_DUR:g} s: speak "
             "longer, or give more recordings"
         )
     if total > MAX_DUR:
