@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from audio_emotion import Classifier, Speaker, TimelineStream, explain, timeline
 from audio_emotion.cli.app import app
 from audio_emotion.cli.listen import Microphone, enrolled
+from audio_emotion.datasets import load_corpus
 from audio_emotion.errors import AudioError, CorpusError, ModelError, OutputError, SpeakerError
 from audio_emotion.evaluation.calibration import softmax
 from audio_emotion.evaluation.enrolment import (
@@ -27,13 +28,18 @@ from audio_emotion.evaluation.enrolment import (
     neutral_clips,
     reference,
 )
+from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.evaluation.trial import Trial
+from audio_emotion.formats.report import as_markdown
 from audio_emotion.inference.model_file import Enrolment, default_model
 from audio_emotion.inference.speaker import HALF_DUR, adjust, factors, log_mean, strength_for
 from audio_emotion.labels import EMOTIONS, Emotion
 from audio_emotion.notices import Code
-from audio_emotion.training.export import set_metadata
-from conftest import RATE, SAMPLES
+from audio_emotion.training.export import export_weights, set_metadata
+from audio_emotion.training.model import find_model, load_model
+from conftest import RATE, SAMPLES, TRAINING_WARNINGS
+
+pytestmark = TRAINING_WARNINGS
 
 SLOW, FLAT = SAMPLES / "slow_low.flac", SAMPLES / "flat.flac"
 REFERENCE = dict(zip(EMOTIONS, [-0.9, -4.0, -3.0, -2.5, -3.0, -3.0, -3.0, -4.0], strict=True))
@@ -47,9 +53,9 @@ def enrolling(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return with_enrolment(tmp_path_factory.mktemp("enrolling"), REFERENCE)
 
 
-def with_enrolment(folder: Path, reference: dict[str, float], strength: float = 0.4) -> Path:
+def with_enrolment(folder: Path, reference: dict[str, float] | None) -> Path:
     graph, info = onnx.load(default_model()), Classifier().info
-    enrolment = Enrolment(reference=reference, speakers=10, strength=strength)
+    enrolment = reference and Enrolment(reference=reference, speakers=10, strength=0.4)
     set_metadata(graph, info.model_copy(update={"enrolment": enrolment}))
     onnx.save(graph, folder / "model.onnx")
     return folder / "model.onnx"
@@ -208,12 +214,9 @@ def test_recordings_that_do_not_sound_neutral_are_questioned(
 
 
 def test_a_model_without_a_reference_refuses(tmp_path: Path, me: Speaker) -> None:
-    graph, info = onnx.load(default_model()), Classifier().info
-    set_metadata(graph, info.model_copy(update={"enrolment": None}))
-    onnx.save(graph, tmp_path / "old.onnx")
-    old = Classifier(tmp_path / "old.onnx")
+    old = Classifier(with_enrolment(tmp_path, None))
     for attempt in (lambda: old.enroll([SLOW]), lambda: old.enrolment):
-        with pytest.raises(ModelError, match=r"old\.onnx: it has no reference of neutral speech"):
+        with pytest.raises(ModelError, match=r"model\.onnx: it has no reference of neutral speech"):
             attempt()
     with pytest.raises(SpeakerError, match="another model file"):
         old.for_speaker(me)
@@ -395,8 +398,6 @@ def test_speakers_with_too_few_clips_are_left_out_and_counted() -> None:
 
 
 def test_each_speaker_counts_the_same_in_the_reference(real_ravdess: Path) -> None:
-    from audio_emotion.datasets import load_corpus
-
     corpus = load_corpus(real_ravdess)
     chosen = neutral_clips(corpus.clips)
     assert {clip.label for clip in chosen} == {Emotion.NEUTRAL}
@@ -409,6 +410,52 @@ def test_each_speaker_counts_the_same_in_the_reference(real_ravdess: Path) -> No
     assert found.reference["neutral"] == pytest.approx((np.log(0.5) + np.log(0.9)) / 2, abs=1e-6)
     assert reference([], table[:0], ("neutral", "sad")) is None
     assert neutral_clips([clip for clip in corpus.clips if clip.label is Emotion.NEUTRAL]) == []
+
+
+def test_an_evaluation_compares_beside_its_scores(
+    real_ravdess: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    for actor in ("Actor_01", "Actor_02"):
+        speech = real_ravdess / "Audio_Speech_Actors_01-24" / actor
+        (tmp_path / speech.parent.name).mkdir(exist_ok=True)
+        (tmp_path / speech.parent.name / actor).symlink_to(speech)
+    corpus = load_corpus(tmp_path)
+    plain, found = evaluate(classifier, corpus), evaluate(classifier, corpus, enroll=1)
+    assert found["scores"] == plain["scores"]
+    compared = found["enrolment"]
+    assert [row["clips"] for row in compared["conditions"]] == [0, 1]
+    assert compared["speakers"] == 2
+    assert compared["clips"] < found["clips"]
+    text = as_markdown(found)
+    assert "## With a neutral voice" in text
+    assert "## With a neutral voice" not in as_markdown(plain)
+    old = Classifier(with_enrolment(tmp_path, None))
+    with pytest.raises(ModelError, match="no reference"):
+        evaluate(old, corpus, enroll=1)
+
+
+def test_a_training_measures_its_reference_on_held_back_speakers(
+    model: Path, reference_run: Path, ravdess: Path, tmp_path: Path
+) -> None:
+    trained = find_model(reference_run)
+    found = Classifier(model).enrolment
+    assert trained.enrolment == found
+    assert tuple(found.reference) == Classifier(model).labels
+    uses = trained.data.provenance.own("val")
+    clips = [clip for clip in load_corpus(ravdess).clips if clip.key in {u.clip for u in uses}]
+    neutral = neutral_clips(clips)
+    assert neutral
+    assert found.speakers == len({clip.speaker_id for clip in neutral})
+    table = [Classifier(model)(*clip.read()).probabilities for clip in neutral]
+    expected = reference(neutral, np.array([list(t.values()) for t in table if t]), EMOTIONS)
+    assert expected
+    assert found.reference == pytest.approx(expected.reference, abs=0.05)  # fp16 weights
+    # A run of before there were references gets the same from its corpora.
+    replace(trained, enrolment=None).save(tmp_path / "old.safetensors")
+    export_weights(tmp_path / "old.safetensors", tmp_path / "new.safetensors", load_corpus(ravdess))
+    again = load_model(tmp_path / "new.safetensors").enrolment
+    assert again
+    assert again.reference == pytest.approx(found.reference, abs=1e-3)  # a cache of 16 bits
 
 
 def test_another_temperature_moves_the_reference_with_it() -> None:
