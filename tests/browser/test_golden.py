@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 import soxr
 
+from audio_emotion import timeline
+from audio_emotion.formats.timelines import FORMATS
 from audio_emotion.inference import classifier, speech, vad
 from audio_emotion.inference.classifier import Classifier, window_starts
+from audio_emotion.server.metrics import Metrics
+from audio_emotion.server.routes.session import Session
 from audio_emotion.web.facts import facts
 
 HERE = Path(__file__).parent
@@ -80,6 +84,44 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return found
 
 
+def tuned(waveforms: np.ndarray) -> list[np.ndarray]:
+    """A model whose label goes by the mean of the samples."""
+    wanted = 8 * waveforms.mean(1, dtype=np.float64)[:, None] - np.arange(len(LABELS))
+    rows = 1 / (0.1 + wanted**2)
+    rows = (rows / rows.sum(1, keepdims=True)).astype(np.float32)
+    return [rows, np.zeros((len(rows), 2), np.int64), np.ones((len(rows), 1), np.float32)]
+
+
+def timelines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Recordings of constant pieces; the detector hears how loud they are."""
+    random, found = np.random.default_rng(2), []
+    model = Classifier()
+    monkeypatch.setattr(model, "_run", tuned)
+    for seconds in (0.02, 1.0, 6.0, 30.0):
+        pieces: list[tuple[float, int]] = []
+        while sum(length for _, length in pieces) < seconds * RATE:
+            level = float(random.choice([0, 0.25, 0.45, 0.55, 0.7, 0.95]))
+            pieces.append((level, int(random.integers(200, 3 * RATE))))
+        samples = np.repeat(np.float32([p[0] for p in pieces]), [p[1] for p in pieces])
+        samples = samples[: round(seconds * RATE)]
+        made = timeline(samples, RATE, model)
+        session = Session(model, RATE, Metrics())
+        block = round(0.1 * RATE)
+        integers = np.round(32_767 * samples).astype("<i2")
+        events = [
+            {"type": event.type, **event.fields}
+            for start in range(0, len(integers), block)
+            for event in session.push(integers[start : start + block].tobytes())
+        ]
+        events += [{"type": event.type, **event.fields} for event in session.finalize()]
+        texts = {name: FORMATS[name][0](made, "") for name in ("csv", "srt", "vtt", "json")}
+        found.append(
+            {"pieces": pieces, "length": len(samples), "block": block, "texts": texts}
+            | {"events": events}
+        )
+    return found
+
+
 def resampled() -> list[dict[str, Any]]:
     random, found = np.random.default_rng(1), []
     for rate in (48_000, 44_100, 22_050, 8_000, RATE):
@@ -116,6 +158,7 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "judged": judged,
         "levels": [{"samples": quiet.tolist(), "level": level.tolist()}],
         "answers": answers(monkeypatch),
+        "timelines": timelines(monkeypatch),
         "resampled": resampled(),
     }
     path = tmp_path / "golden.json"
@@ -123,7 +166,7 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["rule.test.js", "resampler.test.js"])
+@pytest.mark.parametrize("name", ["rule.test.js", "stream.test.js", "resampler.test.js"])
 def test_the_page_follows_the_rule_of_the_package(golden: Path, name: str) -> None:
     command = ["node", "--test", str(HERE / name)]
     done = subprocess.run(

@@ -24,7 +24,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wav(tmp_path_factory.mktemp("long") / "long.wav", speech(*LONG))
 
 
-def test_nothing_leaves_the_browser(visit: Callable[..., Visit], sound: Path) -> None:
+def test_nothing_leaves_the_browser(visit: Callable[..., Visit], sound: Path, long: Path) -> None:
     page = visit("browser")
     assert "stays on this device" in page.text("place")
     wav(sound, speech("fast_high.flac", pause=5))
@@ -33,6 +33,9 @@ def test_nothing_leaves_the_browser(visit: Callable[..., Visit], sound: Path) ->
     assert page.label in page.probabilities
     page.record()
     assert page.label in page.probabilities
+    page.record("live")
+    page.send(long)
+    page.until(lambda: page.tab.is_visible("#exports"))
     assert page.requests == []
 
 

@@ -1,16 +1,21 @@
-"""What the page has to know: the model, and the numbers of the rule that it follows.
+"""What the page has to know: the model, and the numbers of the rules that it follows.
 
-The rule is that of `inference.speech`.  Its numbers are sent, so that they are written once.
+They are those of `inference.speech` and of `timeline`.  Their numbers are sent, so that they are
+written once.
 """
 
 import hashlib
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..formats.timelines import SCHEMA, VERSION
 from ..formats.writers import COLOURS, OTHER
 from ..inference import classifier, speech, vad
 from ..inference.model_file import ModelInfo, default_model, open_model
+from ..timeline import axis, windows
+from ..timeline.settings import TimelineSettings
 from ..version import __version__
 
 INTENDED_USE = (
@@ -30,6 +35,14 @@ RULE = {
     "pad_dur": speech.PAD_DUR,
     "chunk": vad.CHUNK,
 }
+TIMELINE = {
+    **asdict(TimelineSettings()),
+    "threshold": TimelineSettings().speech_threshold,
+    "edge": axis.EDGE,
+    "min_window_dur": windows.MIN_DUR,
+    "schema": SCHEMA,
+    "version": VERSION,
+}
 BROWSER_DUR = 120.0  # s that the page takes; finding speech in them can take half a minute there
 BROWSER, SERVER = "browser", "server"  # where the model can run
 
@@ -47,6 +60,7 @@ def facts(model: Path | None, engines: list[str]) -> dict[str, Any]:
         "engines": engines,
         "browser_dur": BROWSER_DUR,
         "rule": {**RULE, "win_dur": info.win_dur, "rate": info.sampling_rate},
+        "timeline": TIMELINE,
         "labels": list(info.labels),
         "colours": {**COLOURS, "": OTHER},
         "model": described(model),

@@ -34,12 +34,16 @@ export function showAnswer(found, facts) {
   const told = found.warnings.filter(({ code }) => code !== found.label.replace(" ", "_"));
   $("warnings").replaceChildren(...told.map(({ message }) => element("li", `${message[0].toUpperCase()}${message.slice(1)}.`)));
   showBars(found.probabilities, found.label, facts);
+  const { plain } = found;
+  $("plain").hidden = !plain?.probabilities;
+  if (plain?.probabilities) $("plain").textContent = `Without your normal voice: ${plain.label}, ${percent(plain.confidence)}.`;
 }
 
 /** Show what the last seconds sound like while somebody speaks. */
 export function showLive({ label, confidence, probabilities }, facts) {
   say(label, `${percent(confidence)}, going by the last two seconds.`, label, facts);
   $("warnings").replaceChildren();
+  $("plain").hidden = true;
   showBars(probabilities, label, facts);
 }
 

@@ -1,9 +1,14 @@
 // The two places where the model can run.  Both answer with the same fields.
 
 import { address, content } from "./assets.js";
+import { write } from "./formats.js";
+import { Problem } from "./problem.js";
+import { Socket } from "./socket.js";
 
-/** A problem that is told as it is. */
-export class Problem extends Error {}
+/** Return a speaker's file. */
+export const fileOf = ({ warnings, ...speaker }) => `${JSON.stringify(speaker, null, 2)}\n`;
+
+const LATE_DUR = 5; // s by which live answers may lag before the page says so
 
 /** The model in a thread of this page. */
 export class BrowserEngine {
@@ -25,9 +30,41 @@ export class BrowserEngine {
     await this.#ask({ open: { facts: this.facts, model, speech, wasm } }, [model, speech, wasm]);
   }
 
-  async answer(recording) {
+  /** Return the answer about a recording; with a speaker `plain` is the one without. */
+  async answer(recording, speaker) {
     if (!recording.samples) throw new Problem(recording.problem);
-    return this.#ask({ samples: recording.samples });
+    return this.#ask({ samples: recording.samples, speaker });
+  }
+
+  /** Return the speaker whose normal voice a recording holds. */
+  enroll(recording) { return this.#ask({ enroll: recording.samples }); }
+
+  /** Return the timeline in a format, as a response. */
+  async timeline(recording, format, speaker) {
+    if (recording.speaker !== speaker) delete recording.timeline;
+    recording.speaker = speaker;
+    recording.timeline ??= await this.#ask({ timeline: recording.samples, speaker });
+    return new Response(write(recording.timeline, format));
+  }
+
+  /** Follow samples as they come.
+   *  @param take  gets each event, as the service sends them */
+  live(take, speaker) {
+    let pushed = 0, done = 0, late = false;
+    const ask = async (message) => (await this.#ask(message)).forEach(take);
+    return {
+      opened: ask({ live: "begin", speaker }),
+      push: async (samples) => {
+        pushed += samples.length;
+        if (!late && pushed - done > LATE_DUR * this.facts.rule.rate) {
+          late = true;
+          take({ type: "error", title: "This device is slow", detail: "the answers come late" });
+        }
+        await ask({ live: samples });
+        done += samples.length;
+      },
+      close: () => ask({ live: "end" }),
+    };
   }
 
   #ask(message, moved = []) {
@@ -38,50 +75,68 @@ export class BrowserEngine {
     });
   }
 
-  #settle(id, { found, error }) {
+  #settle(id, { found, error, known }) {
     const { resolve, reject } = this.waiting.get(id);
     this.waiting.delete(id);
     if (error === undefined) resolve(found);
-    else reject(new Error(error));
+    else reject(known ? new Problem(error) : new Error(error));
   }
 }
 
 /** The model in the service that sent this page. */
 export class ServiceEngine {
   /** @param askToken  asks for the token of the service, and returns it */
-  constructor(askToken) {
+  constructor(facts, askToken) {
+    this.facts = facts;
     this.askToken = askToken;
     this.token = null;
   }
 
   async open() {}
 
-  async answer(recording) {
-    return (await this.#post("emotions", recording)).json();
+  /** Return the answer about a recording; with a speaker `plain` is the one without. */
+  async answer(recording, speaker) {
+    const found = await (await this.#post("audio/emotions", recording, speaker)).json();
+    return speaker ? { ...found, plain: await this.answer(recording, null) } : found;
+  }
+
+  /** Return the speaker whose normal voice a recording holds. */
+  async enroll(recording) {
+    const response = await this.#post("speakers", recording);
+    const codes = (response.headers.get("X-Audio-Warnings") ?? "").split(" ").filter(Boolean);
+    return { ...await response.json(), warnings: codes.map((code) => ({ code, message: code.replaceAll("_", " ") })) };
   }
 
   /** Return the timeline in a format, as a response. */
-  timeline(recording, format) {
-    return this.#post(`timeline?response_format=${format}`, recording);
+  timeline(recording, format, speaker) {
+    return this.#post(`audio/timeline?response_format=${format}`, recording, speaker);
   }
 
-  async explanation(recording) {
-    return (await this.#post("explain", recording)).json();
+  /** Follow samples as they come.
+   *  @param take  gets each event of the service */
+  live(take, speaker) {
+    return new Socket(this.facts.rule.rate, this.token, speaker, take);
   }
 
-  async #post(path, recording) {
-    const headers = { "Content-Type": "application/octet-stream" };
-    if (this.token) headers.Authorization = `Bearer ${this.token}`;
+  async explanation(recording, speaker) {
+    return (await this.#post("audio/explain", recording, speaker)).json();
+  }
+
+  async #post(path, recording, speaker = null) {
+    const headers = this.token ? { Authorization: `Bearer ${this.token}` } : {};
+    const body = new FormData();
+    body.append("file", recording.blob, "recording");
+    if (speaker) body.append("speaker", fileOf(speaker));
     let response;
     try {
-      response = await fetch(`v1/audio/${path}`, { method: "POST", headers, body: recording.blob });
+      response = await fetch(`v1/${path}`, { method: "POST", headers, body });
     } catch {
       throw new Problem("The service cannot be reached.");
     }
     if (response.ok) return response;
     if (response.status === 401) {
       this.token = await this.askToken();
-      return this.#post(path, recording);
+      return this.#post(path, recording, speaker);
     }
     const { title, detail } = await response.json();
     throw new Problem(`${title}: ${detail}.`);

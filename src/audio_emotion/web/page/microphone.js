@@ -1,7 +1,7 @@
 // The microphone, at the model's sampling rate.
 
 import { address } from "./assets.js";
-import { Problem } from "./engines.js";
+import { Problem } from "./problem.js";
 
 const REASONS = {
   NotAllowedError: "The microphone was refused. Allow it for this page in the browser, then press the button again.",

@@ -3,9 +3,10 @@
 import { element, showAnswer, showLive } from "./answer.js";
 import { json } from "./assets.js";
 import { drawEvidence } from "./chart.js";
-import { BrowserEngine, Problem, ServiceEngine } from "./engines.js";
+import { BrowserEngine, fileOf, ServiceEngine } from "./engines.js";
 import { Live } from "./live.js";
 import { openMicrophone } from "./microphone.js";
+import { Problem } from "./problem.js";
 import { fromFile, fromMicrophone } from "./recording.js";
 import { TimelineView } from "./timeline.js";
 import { drawWaveform, Player } from "./waveform.js";
@@ -17,7 +18,9 @@ const engines = {};
 const player = new Player(follow);
 const view = new TimelineView(facts, (from, until) => player.play(from, until));
 const LEVEL_DUR = 3, LIVE_DUR = 10; // s of the microphone that are shown, and at least of a chart
-let engine = null, recording = null, stop = null, colour = "#888";
+const ENROLL_DUR = 10; // s of a normal voice
+const RECORDERS = { record: "Record", live: "Live", enroll: "Record your normal voice" };
+let engine = null, recording = null, speaker = null, stop = null, colour = "#888";
 
 // --- where the model runs -------------------------------------------------------------------------
 
@@ -35,12 +38,11 @@ async function choose(name) {
   document.body.dataset.engine = name;
   document.querySelector(`[name=engine][value=${name}]`).checked = true;
   $("place").textContent = place(name);
-  $("live").hidden = name !== "server";
   enable(true);
 }
 
 async function opened(name) {
-  const made = name === "browser" ? new BrowserEngine(facts) : new ServiceEngine(askToken);
+  const made = name === "browser" ? new BrowserEngine(facts) : new ServiceEngine(facts, askToken);
   await made.open();
   return made;
 }
@@ -66,7 +68,7 @@ function askToken() {
 }
 
 function enable(able) {
-  for (const id of ["record", "file", "live"]) $(id).disabled = !able;
+  for (const id of ["file", ...Object.keys(RECORDERS)]) $(id).disabled = !able;
 }
 
 // --- a recording and its answer -------------------------------------------------------------------
@@ -82,37 +84,29 @@ async function take(made) {
   recording = made;
   player.load(made.blob);
   try {
-    const found = await busy("Listening …", () => engine.answer(made));
+    const found = await busy("Listening …", () => engine.answer(made, speaker));
     if (made.notice && engine === engines.browser) found.warnings.unshift(made.notice);
     showAnswer(found, facts);
     colour = getComputedStyle($("result")).getPropertyValue("--label");
     follow(null);
     $("label").focus({ preventScroll: true });
     $("more").hidden = engine !== engines.server || found.probabilities === null;
-    if (engine === engines.server && found.duration > window_) await timeline();
-    else if (found.duration > window_) hintOfTimeline();
+    if (found.duration > window_) await timeline();
   } catch (error) {
     clear();
     show(error);
   }
 }
 
-function hintOfTimeline() {
-  const offered = facts.engines.includes("server");
-  $("hint").textContent = offered
-    ? "Emotions over time, live answers and reasons come from the service: choose it above."
-    : "Emotions over time and live answers need audio-emotion serve; this page is without it.";
-}
-
 async function timeline() {
   const made = recording;
-  const response = await busy("Following the recording …", () => engine.timeline(made, "json"));
+  const response = await busy("Following the recording …", () => engine.timeline(made, "json", speaker));
   const found = await response.json();
   if (recording === made) view.show(found);
 }
 
 async function explain() {
-  const found = await busy("Looking for reasons …", () => engine.explanation(recording));
+  const found = await busy("Looking for reasons …", () => engine.explanation(recording, speaker));
   $("why").hidden = false;
   const part = recording.samples?.length > window_ * rate ? ` The first ${window_} s of speech are explained.` : "";
   $("why-words").textContent = `${found.sentence}.${part}`;
@@ -120,8 +114,12 @@ async function explain() {
 }
 
 async function save(format) {
-  const response = await engine.timeline(recording, format);
-  const link = element("a", "", { download: `emotions.${format}`, href: URL.createObjectURL(await response.blob()) });
+  const response = await engine.timeline(recording, format, speaker);
+  download(await response.blob(), `emotions.${format}`);
+}
+
+function download(blob, name) {
+  const link = element("a", "", { download: name, href: URL.createObjectURL(blob) });
   link.click();
   URL.revokeObjectURL(link.href);
 }
@@ -154,29 +152,50 @@ function show(error) {
   $("problem").textContent = error instanceof Problem ? error.message : `Something failed: ${error.message}`;
 }
 
+// --- the normal voice of whoever speaks ------------------------------------------------------------
+
+async function enroll(made) {
+  const found = await busy("Listening …", () => engine.enroll(made));
+  showVoice(found);
+  if (recording) await take(recording);
+}
+
+/** Show whose normal voice is known; null for nobody's. */
+function showVoice(found) {
+  speaker = found;
+  for (const id of ["voice-save", "voice-forget"]) $(id).hidden = !found;
+  const warnings = found?.warnings.map(({ message }) => ` ${message[0].toUpperCase()}${message.slice(1)}.`).join("") ?? "";
+  $("voice-words").textContent = found
+    ? `Your normal voice is known from ${found.speech_dur.toFixed(1)} s of speech, until you leave this page.${warnings}`
+    : "Optional: let the model hear your normal voice first, and it knows what neutral sounds like in it.";
+}
+
 // --- the microphone -------------------------------------------------------------------------------
 
-async function record(button, live) {
+/** Record until the button is pressed again, or for so many seconds; then do something with it. */
+async function record(button, { feed, longest = facts.browser_dur, then = take } = {}) {
   const blocks = [];
   let seconds = 0;
   const close = await openMicrophone(rate, (samples) => {
     blocks.push(samples);
-    live?.push(samples);
+    feed?.push(samples)?.catch(show);
     seconds += samples.length / rate;
     onceAFrame("level", () => {
       if (!stop) return;
       drawWaveform($("level"), lastOf(blocks, LEVEL_DUR * rate), "#888");
-      $("hint").textContent = `${seconds.toFixed(1)} s. Press the button again to end.`;
+      $("hint").textContent = button.id === "enroll"
+        ? `Speak normally, about anything, for ${Math.ceil(Math.max(0, longest - seconds))} s more.`
+        : `${seconds.toFixed(1)} s. Press the button again to end.`;
     });
-    if (seconds > facts.browser_dur) stop?.();
+    if (seconds > longest) stop?.().catch(show);
   });
   running(button, true);
   stop = async () => {
     stop = null;
     await close();
-    await live?.close();
+    await feed?.close();
     running(button, false);
-    await take(fromMicrophone(blocks, rate));
+    await then(fromMicrophone(blocks, rate));
   };
 }
 
@@ -185,17 +204,18 @@ async function goLive(button) {
   const draw = (columns) => onceAFrame("chart", () => {
     if (stop) view.showColumns(columns, Math.max(LIVE_DUR, columns.at(-1).end));
   });
-  const live = new Live(rate, facts.labels, engine.token, {
+  const live = new Live(facts.labels, {
     result: (result, columns) => { showLive(result, facts); draw(columns); },
     segment: (segments, columns) => { view.showSegments(segments); draw(columns); },
     problem: (text) => show(new Problem(text)),
   });
+  const feed = engine.live((event) => live.take(event), speaker);
   follow(null);
   try {
-    await live.opened;
-    await record(button, live);
+    await feed.opened;
+    await record(button, { feed });
   } catch (error) {
-    await live.close();
+    await feed.close();
     throw error;
   }
 }
@@ -230,8 +250,8 @@ function running(button, on) {
   $("engines").disabled = on;
   $("answer").setAttribute("aria-live", on ? "off" : "polite"); // a running answer is not read aloud
   button.classList.toggle("running", on);
-  button.lastChild.textContent = on ? "Stop" : button.id === "live" ? "Live" : "Record";
-  for (const other of ["record", "live", "file"]) $(other).disabled = on && $(other) !== button;
+  button.lastChild.textContent = on ? "Stop" : RECORDERS[button.id];
+  for (const other of ["file", ...Object.keys(RECORDERS)]) $(other).disabled = on && $(other) !== button;
 }
 
 function press(button, start) {
@@ -254,6 +274,13 @@ async function takeFile(file) {
 
 press($("record"), (button) => record(button));
 press($("live"), goLive);
+press($("enroll"), (button) => record(button, { longest: ENROLL_DUR, then: enroll }));
+$("voice").hidden = !facts.enrolment;
+$("voice-save").onclick = () => download(new Blob([fileOf(speaker)]), "speaker.json");
+$("voice-forget").onclick = () => {
+  showVoice(null);
+  if (recording) take(recording).catch(show);
+};
 $("file").onchange = () => takeFile($("file").files[0]).then(() => { $("file").value = ""; });
 $("explain").onclick = () => explain().catch(show);
 $("exports").onclick = ({ target }) => target.dataset.format && save(target.dataset.format).catch(show);

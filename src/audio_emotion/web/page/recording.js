@@ -1,6 +1,6 @@
 // A recording of the user: a file, or what the microphone gave.
 
-import { Problem } from "./engines.js";
+import { Problem } from "./problem.js";
 
 const OPPOSITE = 0.01; // energy of a mean, of that of unrelated channels, below which they cancel
 

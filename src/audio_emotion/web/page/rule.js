@@ -1,6 +1,9 @@
 // What a recording's answer rests on: the rule of `inference/speech.py`, with its numbers.
 // Golden vectors that Python writes hold the two together: tests/browser/rule.test.js.
 
+import { SpeechRegions } from "./regions.js";
+import { adjusted, factorsOf } from "./speaker.js";
+
 export const NO_SPEECH = "no speech", TOO_SHORT = "too short";
 const SILENT = 1e-10; // amplitude that no recording resolves
 
@@ -24,22 +27,9 @@ export function windowStarts(samples, window, hop) {
 /** Return first and last sample of each region of speech.
  *  `probabilities` are the detector's, one for each `rule.chunk` samples. */
 export function speechRegions(probabilities, length, rule) {
-  const gap = Math.round(rule.gap_dur * rule.rate);
-  const pad = Math.round(Math.min(rule.pad_dur, rule.gap_dur / 2) * rule.rate);
-  const found = [];
-  let start = null, spoken = 0, end = 0;
-  const close = (last) => { found.push([start, Math.min(last, length)]); start = null; };
-  for (const probability of probabilities) {
-    const position = end;
-    end += rule.chunk;
-    if (probability >= rule.threshold - (start === null ? 0 : rule.hysteresis)) {
-      if (start === null) start = Math.max(position - pad, spoken ? spoken + pad : 0, 0);
-      spoken = end;
-    }
-    if (start !== null && end - spoken >= gap) close(spoken + pad);
-  }
-  if (start !== null) close(Math.min(end, spoken + pad));
-  return found;
+  const detector = new SpeechRegions(rule);
+  const found = [...probabilities.map((probability) => detector.push(probability)), detector.close(length)];
+  return found.filter((region) => region && region.end !== null).map(({ start, end }) => [start, Math.min(end, length)]);
 }
 
 /** Say whether there is too little speech for an answer, or hardly enough; null if it will do. */
@@ -65,20 +55,28 @@ export function mean(rows, weights) {
 /** Return the answer about a recording, with the fields of the service's.
  *  @param samples  mono, at `rule.rate`
  *  @param model    maps samples to {probabilities, start, length, voicing}
- *  @param detect   maps samples to the detector's probabilities */
-export async function answer(samples, facts, model, detect) {
+ *  @param detect   maps samples to the detector's probabilities
+ *  @param speaker  whose voice it is, if that is known; then `plain` is the answer without it */
+export async function answer(samples, facts, model, detect, speaker = null) {
   const { rule } = facts, duration = samples.length / rule.rate;
-  const signal = levelled(samples);
-  const regions = signal && samples.length > 1 ? await parts(signal, rule, model, detect) : [];
-  const speech = regions.reduce((sum, region) => sum + region.seconds, 0);
-  const notice = judge(duration, speech, rule);
-  const rest = { duration, speech_dur: speech, warnings: notice ? [notice] : [] };
+  const regions = await speech(samples, facts, model, detect);
+  const spoken = regions.reduce((sum, region) => sum + region.seconds, 0);
+  const notice = judge(duration, spoken, rule);
+  const rest = { duration, speech_dur: spoken, warnings: notice ? [notice] : [] };
   if (notice && notice.code !== "short_speech") {
     const label = notice.code === "too_short" ? TOO_SHORT : NO_SPEECH;
     return { ...rest, label, confidence: null, confident: false, runner_up: null, probabilities: null };
   }
-  const row = mean(regions.map((r) => r.row), regions.map((r) => r.seconds));
-  return { ...rest, ...ranked(row, facts, notice) };
+  const plain = ranked(combined(regions), facts, notice);
+  if (!speaker) return { ...rest, ...plain };
+  const factors = factorsOf(speaker, facts);
+  const own = regions.map(({ seconds, rows }) => ({ seconds, rows: rows.map((row) => adjusted(row, factors)) }));
+  return { ...rest, ...ranked(combined(own), facts, notice), plain };
+}
+
+/** Return the mean row of regions: of windows in a region, then of regions by their seconds. */
+function combined(regions) {
+  return mean(regions.map(({ rows }) => mean(rows, rows.map(() => 1))), regions.map(({ seconds }) => seconds));
 }
 
 function ranked(row, facts, notice) {
@@ -89,12 +87,14 @@ function ranked(row, facts, notice) {
   return { label, confidence, confident, runner_up: second, probabilities: Object.fromEntries(entries) };
 }
 
-/** Return the seconds and the mean row of each region of speech. */
-async function parts(signal, rule, model, detect) {
+/** Return the seconds of each region of speech, and the rows of its windows. */
+export async function speech(samples, { rule }, model, detect) {
+  const signal = levelled(samples);
+  if (!signal || samples.length < 2) return [];
   if (signal.length <= rule.whole_dur * rule.rate) {
     const whole = await model(signal);
     if (whole.voicing >= rule.voiced && whole.length <= rule.win_dur * rule.rate) {
-      return [{ seconds: whole.length / rule.rate, row: whole.probabilities }];
+      return [{ seconds: whole.length / rule.rate, rows: [whole.probabilities] }];
     }
   }
   const found = [];
@@ -108,12 +108,12 @@ async function part(signal, rule, model) {
   const window = Math.round(rule.win_dur * rule.rate);
   if (signal.length <= rule.whole_dur * rule.rate) {
     const { probabilities, start, length } = await model(signal);
-    if (length <= window) return { seconds: length / rule.rate, row: probabilities };
+    if (length <= window) return { seconds: length / rule.rate, rows: [probabilities] };
     signal = signal.subarray(start, start + length);
   }
   const rows = [];
   for (const at of windowStarts(signal.length, window, Math.round(window * rule.hop_share))) {
     rows.push((await model(signal.subarray(at, at + window))).probabilities);
   }
-  return { seconds: signal.length / rule.rate, row: mean(rows, rows.map(() => 1)) };
+  return { seconds: signal.length / rule.rate, rows };
 }

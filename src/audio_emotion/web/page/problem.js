@@ -1,0 +1,2 @@
+/** A problem that is told as it is. */
+export class Problem extends Error {}
