@@ -41,6 +41,7 @@ from conftest import RATE, SAMPLES, TRAINING_WARNINGS
 
 pytestmark = TRAINING_WARNINGS
 
+ROOT = Path(__file__).parents[1]
 SLOW, FLAT = SAMPLES / "slow_low.flac", SAMPLES / "flat.flac"
 REFERENCE = dict(zip(EMOTIONS, [-0.9, -4.0, -3.0, -2.5, -3.0, -3.0, -3.0, -4.0], strict=True))
 EXACT = 1e-6  # of float32 probabilities
@@ -465,3 +466,16 @@ def test_another_temperature_moves_the_reference_with_it() -> None:
     found = at_temperature(Enrolment(reference=before, speakers=1), 1.0, 2.0).reference
     differences = [found[label] - after[label] for label in LABELS]
     np.testing.assert_allclose(differences, differences[0], atol=1e-6)
+
+
+def test_the_program_of_the_documentation_runs(
+    enrolling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "enrolment.md").read_text(encoding="utf-8")
+    [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.setattr("audio_emotion.inference.model_file.default_model", lambda: enrolling)
+    (tmp_path / "samples").symlink_to(SAMPLES)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    assert names["me"] == Speaker.load("me.json")
