@@ -18,7 +18,10 @@ def export(
     ] = "fp16",
     data: Annotated[
         list[Path],
-        typer.Option(help="For int8: the training corpora, whose clips give the value ranges."),
+        typer.Option(
+            help="The training corpora: for int8, whose value ranges their clips give, and for a "
+            "run that has no reference of neutral speech yet."
+        ),
     ] = [],  # noqa: B006  typer wants the default itself
     calibration: Annotated[
         Path | None,
@@ -49,11 +52,11 @@ def export(
     from ..training.model import find_model
 
     transfer = Transfer.load(calibration) if calibration else None
+    corpus = read_corpora(data, find_model(run).architecture.labels) if data else None
     if out.suffix == SUFFIX:
-        exports.export_weights(run, out, transfer)
+        exports.export_weights(run, out, corpus, transfer)
         contents = "weights for train --init"
     else:
-        corpus = read_corpora(data, find_model(run).architecture.labels) if data else None
         exports.export(run, out, precision, corpus, transfer)
         contents = f"{precision} weights"
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {contents}")

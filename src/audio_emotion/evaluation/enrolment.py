@@ -60,6 +60,18 @@ def reference(
     return Enrolment(reference=by_label, speakers=len(rows))
 
 
+def at_temperature(enrolment: Enrolment, before: float, after: float) -> Enrolment:
+    """Return what the enrolment is once logits are divided by `after` instead of `before`.
+
+    It holds up to a constant, as a difference of log-probabilities does that only ratios matter in.
+    """
+    found = {
+        label: round(value * before / after, DECIMALS)
+        for label, value in enrolment.reference.items()
+    }
+    return enrolment.model_copy(update={"reference": found})
+
+
 def compare(
     rows: Sequence[Row],
     enrolment: Enrolment,

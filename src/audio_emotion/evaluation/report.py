@@ -67,7 +67,7 @@ def sections(result: Result) -> list[Section]:
         *([REFERENCE] if study == ("random", "RAVDESS") else []),
         _reliability(result["calibration"]),
         _coverage(result["calibration"]),
-        *([_enrolment(result["enrolment"])] if "enrolment" in result else []),
+        *([_enrolment(result["enrolment"])] if result.get("enrolment") else []),
         *(_group(name, rows) for name, rows in result["groups"].items()),
         _table("Most confident mistakes", result["mistakes"]),
         _table("Unreadable clips", result["errors"]),

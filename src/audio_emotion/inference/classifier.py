@@ -97,7 +97,7 @@ class Classifier:
         if self.info.enrolment is None:
             raise ModelError(
                 f"nobody can be enrolled with {self.path}: it has no reference of neutral speech; "
-                "train again, or use another model"
+                "export its run again with --data and the corpora it was trained on"
             )
         return self.info.enrolment
 

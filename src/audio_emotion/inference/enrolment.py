@@ -49,7 +49,7 @@ def enroll(classifier: "Classifier", recordings: Iterable[Recording]) -> Speaker
         regions += found
     notices += _uneven(levels)
     speech_dur, mean = _mean(regions, notices)
-    notices += _far_from_neutral(mean, classifier.labels)
+    notices += far_from_neutral(mean, classifier.labels)
     by_label = dict(zip(classifier.labels, mean.round(DECIMALS).tolist(), strict=True))
     return Speaker(classifier.digest, speech_dur, len(levels), by_label, tuple(notices))
 
@@ -108,7 +108,7 @@ def _mean(regions: Sequence[tuple[float, Rows]], notices: list[Notice]) -> tuple
     total = sum(seconds for seconds, _ in regions)
     if total < MIN_DUR:
         raise AudioError(
-            f"{total:.1f} s of speech are too little; an enrolment needs {MIN_DUR:g} s: speak "
+            f"{total:.2f} s of speech are too little; an enrolment needs {MIN_DUR:g} s: speak "
             "longer, or give more recordings"
         )
     if total > MAX_DUR:
@@ -125,7 +125,7 @@ def _mean(regions: Sequence[tuple[float, Rows]], notices: list[Notice]) -> tuple
     return round(sum(used), DECIMALS), mean
 
 
-def _far_from_neutral(mean: Vector, labels: Sequence[str]) -> list[Notice]:
+def far_from_neutral(mean: Vector, labels: Sequence[str]) -> list[Notice]:
     """Warn where the model finds next to nothing neutral; `mean` is of log-probabilities."""
     share = np.exp(mean) / np.exp(mean).sum()
     by_label = dict(zip(labels, share.tolist(), strict=True))

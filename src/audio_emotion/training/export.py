@@ -14,16 +14,17 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..audio import Signal, resample
-from ..datasets import Corpus
+from ..datasets import Clip, Corpus
 from ..datasets.provenance import FittedClips
 from ..errors import TrainingError
+from ..evaluation.enrolment import at_temperature
 from ..evaluation.transfer import Transfer
 from ..files import write_with
 from ..inference.model_file import FORMAT, INPUT, OUTPUTS, ModelInfo
 from ..version import __version__
 from .features.mel_power import MelPower
 from .features.voicing import Voicing
-from .model import EmotionModel, TrainedModel, find_model
+from .model import EmotionModel, TrainedModel, find_model, neutral_reference
 from .quantize import CLIPS, quantize
 
 OPSET = 18
@@ -101,14 +102,15 @@ def export(
         out: the model file; its folder is made.
         precision: of the stored weights; `fp16` halves the file and still computes in fp32, `int8`
             computes the network in integers.
-        corpus: what was trained on, for `int8`, which measures ranges on training clips.
+        corpus: what was trained on, for `int8`, which measures ranges on training clips, and for a
+            model without a reference of enrolment, which is measured on validation clips.
         transfer: corrects the calibration for recordings of other corpora.
 
     Raises:
         TrainingError: `source` holds no model; or for `int8` none of its training clips is in
             `corpus`.
     """
-    trained = _recalibrated(find_model(source), transfer)
+    trained = _recalibrated(_with_reference(find_model(source), corpus), transfer)
     fuse_batch_norms(trained.model.network)
     if precision == "fp16":
         round_weights(trained.model.network)
@@ -122,7 +124,9 @@ def export(
     write_with(out, lambda temporary: onnx.save(graph, temporary))
 
 
-def export_weights(source: Path, out: Path, transfer: Transfer | None = None) -> None:
+def export_weights(
+    source: Path, out: Path, corpus: Corpus | None = None, transfer: Transfer | None = None
+) -> None:
     """Write a trained model as a safetensors file in fp16, to start other trainings from.
 
     Args as `export`.
@@ -130,13 +134,39 @@ def export_weights(source: Path, out: Path, transfer: Transfer | None = None) ->
     Raises:
         TrainingError: `source` holds no model.
     """
-    _recalibrated(find_model(source), transfer).save(out, half=True)
+    trained = _recalibrated(_with_reference(find_model(source), corpus), transfer)
+    trained.save(out, half=True)
 
 
 def _recalibrated(trained: TrainedModel, transfer: Transfer | None) -> TrainedModel:
     if transfer is None:
         return trained
-    return replace(trained, calibration=transfer.apply(trained.calibration))
+    calibration = transfer.apply(trained.calibration)
+    enrolment = trained.enrolment
+    if enrolment:
+        temperatures = trained.calibration.temperature, calibration.temperature
+        enrolment = at_temperature(enrolment, *temperatures)
+    return replace(trained, calibration=calibration, enrolment=enrolment)
+
+
+def _with_reference(trained: TrainedModel, corpus: Corpus | None) -> TrainedModel:
+    """Measure the reference of a model that was trained before there was one."""
+    if trained.enrolment or corpus is None:
+        return trained
+    rate = trained.architecture.frontend.sampling_rate
+    clips = _clips_of(trained, corpus, "val")
+    enrolment = neutral_reference(trained, clips, lambda clip: resample(*clip.read(), rate))
+    return replace(trained, enrolment=enrolment)
+
+
+def _clips_of(trained: TrainedModel, corpus: Corpus | None, split: str) -> list[Clip]:
+    """Return the clips of a split that are in `corpus`."""
+    fitted = FittedClips(trained.data.provenance.compact())
+    return [
+        clip
+        for clip, digest in (zip(corpus.clips, corpus.digests(), strict=True) if corpus else ())
+        if digest and fitted.contains(split, clip, digest)
+    ]
 
 
 def training_signals(trained: TrainedModel, corpus: Corpus | None) -> list[Signal]:
@@ -145,12 +175,7 @@ def training_signals(trained: TrainedModel, corpus: Corpus | None) -> list[Signa
     Raises:
         TrainingError: none of them is in `corpus`.
     """
-    fitted = FittedClips(trained.data.provenance.compact())
-    clips = [
-        clip
-        for clip, digest in (zip(corpus.clips, corpus.digests(), strict=True) if corpus else ())
-        if digest and fitted.contains("train", clip, digest)
-    ]
+    clips = _clips_of(trained, corpus, "train")
     if not clips:
         raise TrainingError(
             "int8 needs clips that the model was trained on, to measure the ranges of its maps: "
