@@ -4,6 +4,7 @@ import * as ort from "./ort/ort.wasm.bundle.min.mjs";
 import { answer } from "./rule.js";
 
 const CONTEXT = 64; // samples before a chunk that the detector sees with it
+const AT_ONCE = 64; // chunks given to the detector at a time
 let facts, classifier, detector;
 
 async function open(given) {
@@ -25,16 +26,19 @@ async function model(samples) {
 
 /** Return the probability of speech of each chunk, the last one filled up with zeros. */
 async function detect(samples) {
-  const { chunk, rate } = facts.rule, found = [];
-  const sr = new ort.Tensor("int64", [BigInt(rate)], []);
+  const { chunk } = facts.rule, width = CONTEXT + chunk, found = [];
+  const count = Math.ceil(samples.length / chunk);
   let state = new ort.Tensor("float32", new Float32Array(256), [2, 1, 128]);
-  for (let at = 0; at < samples.length; at += chunk) {
-    const input = new Float32Array(CONTEXT + chunk);
-    const from = Math.max(0, at - CONTEXT);
-    input.set(samples.subarray(from, at + chunk), CONTEXT - (at - from));
-    const { output, stateN } = await detector.run({ input: tensor(input), state, sr });
-    found.push(output.data[0]);
-    state = stateN;
+  for (let first = 0; first < count; first += AT_ONCE) {
+    const few = Math.min(AT_ONCE, count - first), input = new Float32Array(few * width);
+    for (let n = 0; n < few; n++) {
+      const at = (first + n) * chunk, from = Math.max(0, at - CONTEXT);
+      input.set(samples.subarray(from, at + chunk), n * width + CONTEXT - (at - from));
+    }
+    const chunks = new ort.Tensor("float32", input, [few, width]);
+    const { probabilities, state_after } = await detector.run({ chunks, state });
+    found.push(...probabilities.data);
+    state = state_after;
   }
   return found;
 }
