@@ -86,7 +86,7 @@ def timeline(
         outputs = [out.with_stem(f"{out.stem}-{number}") for number in numbers]
         for path in outputs:
             refuse_overwrite(path, force)
-    found = _predict(recording, Classifier(model), settings, separate, track)
+    found = _predict(recording, Classifier(model, threads=1), settings, separate, track)
     for number, result in enumerate(found, 1):
         text = writer(result, recording)
         path = outputs[number - 1] if out else None

@@ -14,6 +14,7 @@ from ..errors import AudioError
 from ..inference.classifier import Classifier
 from ..inference.vad import RATE
 from ..notices import Notice
+from ..threads import processors
 from .segmenter import Segment
 from .settings import TimelineSettings
 from .stream import TimelineStream
@@ -97,7 +98,7 @@ def timelines_of_file(
     Raises:
         AudioError: as `read_audio`, if nothing at all can be read.
     """
-    classifier, source = classifier or Classifier(), buffered(source)
+    classifier, source = classifier or Classifier(threads=1), buffered(source)
     with open_audio(source, track=track) as stream:
         channels = stream.channels if separate else 1
         total = channels * stream.stated_dur if stream.stated_dur else None
@@ -126,16 +127,19 @@ def collect(
 ) -> Timeline:
     """Make the timeline of consecutive mono blocks; `report` gets the seconds done.
 
-    Another thread decodes and finds speech in the next blocks while the model predicts these.
+    Another thread decodes and finds speech in the next blocks while others predict these.
     """
-    stream = TimelineStream(classifier or Classifier(), settings)
+    stream = TimelineStream(classifier or Classifier(threads=1), settings)
     segments: list[Segment] = []
     broken = None
     longer = _joined(blocks, round(BLOCK_DUR * sampling_rate))
     try:
-        with closing(_ahead(stream.detect(block, sampling_rate) for block in longer)) as coming:
+        with (
+            ThreadPoolExecutor(processors()) as threads,
+            closing(_ahead(stream.detect(block, sampling_rate) for block in longer)) as coming,
+        ):
             for detected in coming:
-                segments += stream.predict(detected)
+                segments += stream.predict(detected, threads.map)
                 if report:
                     report(detected.processed / RATE)
     except AudioError as error:
