@@ -11,7 +11,8 @@ from ..evaluation.protocols import NAMES, REPEATS, build
 from ..evaluation.robustness import as_markdown, compare
 from ..files import write_text
 from ..formats.report import write_report
-from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, say, trainer_options
+from .corpora import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
+from .options import say
 
 
 def crossval(
