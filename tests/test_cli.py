@@ -196,7 +196,7 @@ def test_ctrl_c_before_the_first_row_exits_with_130(
     def interrupt(*_: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(predict_command, "Classifier", interrupt)
+    monkeypatch.setattr(predict_command, "opened_model", interrupt)
     assert exit_code("predict", wav) == 130
 
 

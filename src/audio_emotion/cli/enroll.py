@@ -20,14 +20,15 @@ def enroll(
 ) -> None:
     """Tell the model what neutral sounds like in one voice, on one microphone.
 
-    Give 3 to 60 s of normal speech. The file holds no audio, only eight means, but it is personal
+    Give 3 to 60 s of normal speech, then --speaker FILE to predict, timeline, listen or explain. The
+    file holds no audio, only eight means, but it is personal
     data, and serves the model that wrote it alone.
 
     Examples:
 
       audio-emotion enroll hello.wav number.wav --out me.json
 
-      audio-emotion predict clip.wav --speaker me.json
+      arecord -d 10 -f S16_LE -r 16000 - | audio-emotion enroll - --out me.json
     """
     refuse_overwrite(out, force)
     speaker = Classifier(model).enroll(list(map(opened_source, sources)))
