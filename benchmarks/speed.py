@@ -4,10 +4,13 @@
 
 Both are run in turn, several times over, in processes of their own; the tables hold medians and the
 median of the ratios.  Clips and recordings are the speech in samples/ joined.  Without `--against`
-only this checkout is measured.  `--scaling` adds the time over files, seconds and processors.
+only this checkout is measured.  `--scaling` adds the time over files, seconds and processors, and
+`--layers` the multiply-adds a second of the model's layers.
 """
 
 import argparse
+import json
+import math
 import os
 import subprocess
 import sys
@@ -20,14 +23,17 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import onnxruntime
 import soundfile
 
 from audio_emotion import read_audio, resample
+from audio_emotion.inference.model_file import default_model
 
 ROOT = Path(__file__).parents[1]
 CLIPS, CLIP_DUR, CLIP_RATE = 500, 3.7, 48_000  # of the folder that `predict` gets
-LONG_DUR = 600.0  # s of the recording that `timeline` gets
-REPEATS = 5
+LONG_DUR = 300.0  # s of the recording that `timeline` gets
+REPEATS = 3
+RUNS = 60  # of the model, of which layers are timed
 FILES, SECONDS = (1, 10, 100, 500), (60, 600, 3600)  # of the scaling
 
 # Each prints milliseconds, measured inside, so that the start of Python does not count.
@@ -205,6 +211,49 @@ def scaling(folder: Path) -> None:
         print(f"| {duration} | " + " | ".join(cells) + " |", flush=True)
 
 
+def layers(folder: Path) -> None:
+    """Print what each kind of layer achieves, on one thread, beside a product of matrices."""
+    matrix = np.ones((512, 512), np.float32)
+    peak = max(matrix.size * 512 / seconds(lambda: matrix @ matrix) for _ in range(50)) / 1e9
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.enable_profiling = 1, True
+    options.profile_file_prefix = str(folder / "profile")
+    session = onnxruntime.InferenceSession(default_model(), options)
+    signal = speech(3.5, 16_000)[None]
+    for _ in range(RUNS):
+        session.run(None, {"waveform": signal})
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    total = 0.0
+    for event in json.loads(Path(session.end_profiling()).read_text()):
+        facts = event.get("args", {})
+        if not event["name"].endswith("_kernel_time"):
+            continue
+        total += event["dur"]
+        if facts["op_name"] in {"Conv", "MatMul", "FusedMatMul"}:
+            (out,), (first, *rest) = (
+                [next(iter(shape.values())) for shape in facts[key]]
+                for key in ("output_type_shape", "input_type_shape")
+            )
+            depth = math.prod(rest[0][1:]) if facts["op_name"] == "Conv" else max(rest[0][-2:])
+            depth = first[-1] if facts["op_name"] == "MatMul" else depth
+            key = (facts["op_name"], " × ".join(map(str, out[1:])))
+            found.setdefault(key, []).append((math.prod(out) * depth, event["dur"]))
+    table("layers, by the shape of what they make", "share of the time", "G multiply-adds a second")
+    for (name, shape), runs in sorted(found.items(), key=lambda item: -sum(t for _, t in item[1])):
+        work, time_ = (sum(column) for column in zip(*runs, strict=True))
+        if time_ > 0.01 * total:
+            print(
+                f"| {name} {shape} | {time_ / total:.0%} | {work / time_ / 1e3:.0f} |", flush=True
+            )
+    print(f"| numpy, 512 × 512 × 512 | – | {peak:.0f} |")
+
+
+def seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
 def table(*head: str) -> None:
     print("\n| " + " | ".join(head) + " |\n| --- |" + " --: |" * (len(head) - 1), flush=True)
 
@@ -214,8 +263,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--against", help="a commit")
     parser.add_argument("--scaling", action="store_true")
+    parser.add_argument("--layers", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
+        if chosen.layers:
+            layers(Path(name))
         if chosen.against:
             with checkout(chosen.against) as tree:
                 compare([tree, ROOT], Path(name))
