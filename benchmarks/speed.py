@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -222,30 +223,38 @@ def layers(folder: Path) -> None:
     signal = speech(3.5, 16_000)[None]
     for _ in range(RUNS):
         session.run(None, {"waveform": signal})
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    total = 0.0
+    nodes: dict[str, tuple[str, float, float]] = {}  # its layer, its work, its shortest time
     for event in json.loads(Path(session.end_profiling()).read_text()):
-        facts = event.get("args", {})
-        if not event["name"].endswith("_kernel_time"):
-            continue
-        total += event["dur"]
-        if facts["op_name"] in {"Conv", "MatMul", "FusedMatMul"}:
-            (out,), (first, *rest) = (
-                [next(iter(shape.values())) for shape in facts[key]]
-                for key in ("output_type_shape", "input_type_shape")
-            )
-            depth = math.prod(rest[0][1:]) if facts["op_name"] == "Conv" else max(rest[0][-2:])
-            depth = first[-1] if facts["op_name"] == "MatMul" else depth
-            key = (facts["op_name"], " × ".join(map(str, out[1:])))
-            found.setdefault(key, []).append((math.prod(out) * depth, event["dur"]))
-    table("layers, by the shape of what they make", "share of the time", "G multiply-adds a second")
-    for (name, shape), runs in sorted(found.items(), key=lambda item: -sum(t for _, t in item[1])):
+        name, facts = event["name"], event.get("args", {})
+        if name.endswith("_kernel_time"):
+            _, _, before = nodes.get(name, ("", 0.0, math.inf))
+            nodes[name] = (*_work(facts), min(before, event["dur"]))
+    total = sum(time_ for *_, time_ in nodes.values())
+    found: dict[str, list[tuple[float, float]]] = {}
+    for layer, work, time_ in nodes.values():
+        found.setdefault(layer, []).append((work, time_))
+    for layer, runs in sorted(found.items(), key=lambda item: -sum(t for _, t in item[1])):
         work, time_ = (sum(column) for column in zip(*runs, strict=True))
         if time_ > 0.01 * total:
-            print(
-                f"| {name} {shape} | {time_ / total:.0%} | {work / time_ / 1e3:.0f} |", flush=True
-            )
+            rate = f"{work / time_ / 1e3:.0f}" if work else "–"
+            print(f"| {layer} | {time_ / total:.0%} | {rate} |")
     print(f"| numpy, 512 × 512 × 512 | – | {peak:.0f} |")
+
+
+def _work(facts: dict[str, Any]) -> tuple[str, float]:
+    """Return what a node is, and its multiply-adds."""
+    kind = facts["op_name"]
+    if kind not in {"Conv", "MatMul", "FusedMatMul"}:
+        return "all others", 0.0
+    (out,), (first, *rest) = (
+        [next(iter(shape.values())) for shape in facts[key]]
+        for key in ("output_type_shape", "input_type_shape")
+    )
+    if kind == "Conv":
+        depth = math.prod(rest[0][1:])
+    else:  # a constant second factor is not among the inputs
+        depth = first[-1] if kind == "MatMul" else first[-2]
+    return f"{kind} {' × '.join(map(str, out[1:]))}", float(math.prod(out) * depth)
 
 
 def seconds(call: Callable[[], object]) -> float:
