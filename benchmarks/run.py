@@ -169,7 +169,8 @@ def main() -> None:
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * 5, *rows]]
     note = f"`make bench`, {platform.machine()}, PyTorch {torch.__version__}, {REPEATS} pairs."
     text = "\n".join([*lines, "", note]) + "\n"
-    RESULTS.write_text(text, encoding="utf-8")
+    _, heading, others = RESULTS.read_text(encoding="utf-8").partition("\n## ")
+    RESULTS.write_text(text + heading + others, encoding="utf-8")
     print(text)
 
 

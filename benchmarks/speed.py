@@ -4,30 +4,39 @@
 
 Both are run in turn, several times over, in processes of their own; the tables hold medians and the
 median of the ratios.  Clips and recordings are the speech in samples/ joined.  Without `--against`
-only this checkout is measured.  `--scaling` adds the time over files, seconds and processors.
+only this checkout is measured.  `--scaling` adds the time over files, seconds and processors, and
+`--layers` the multiply-adds a second of the model's layers.
 """
 
 import argparse
+import json
+import math
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import soundfile
 
 from audio_emotion import read_audio, resample
+from audio_emotion.inference.model_file import default_model
 
 ROOT = Path(__file__).parents[1]
 CLIPS, CLIP_DUR, CLIP_RATE = 500, 3.7, 48_000  # of the folder that `predict` gets
-LONG_DUR = 600.0  # s of the recording that `timeline` gets
-REPEATS = 5
+LONG_DUR = 300.0  # s of the recording that `timeline` gets
+REPEATS = 3
+RUNS = 60  # of the model, of which layers are timed
 FILES, SECONDS = (1, 10, 100, 500), (60, 600, 3600)  # of the scaling
 
 # Each prints milliseconds, measured inside, so that the start of Python does not count.
@@ -117,11 +126,26 @@ def speech(duration: float, rate: int) -> np.ndarray:
     return np.resize(np.concatenate(parts), round(duration * rate))
 
 
-def write_clips(folder: Path) -> None:
-    signal, samples = speech(CLIPS * 1.0, CLIP_RATE), round(CLIP_DUR * CLIP_RATE)
+def write_inputs(folder: Path) -> None:
+    """Write clips of a sentence and silence, and recordings, in a process of its own.
+
+    Its memory would otherwise count as that of the processes it starts.
+    """
+    (folder / "clips").mkdir()
+    paths = sorted(p for p in (ROOT / "samples").iterdir() if p.suffix in {".flac", ".ogg"})
+    signals = [resample(*read_audio(path), CLIP_RATE) for path in paths]
     for number in range(CLIPS):
-        clip = np.roll(signal, -number * CLIP_RATE)[:samples]
-        soundfile.write(folder / f"{number:03}.wav", clip, CLIP_RATE, subtype="PCM_16")
+        clip = np.zeros(round(CLIP_DUR * CLIP_RATE), np.float32)
+        signal, start = signals[number % len(signals)], 50 * number
+        clip[start : start + len(signal)] = signal[: len(clip) - start]
+        path = folder / "clips" / f"{number:03}.wav"
+        soundfile.write(path, clip, CLIP_RATE, subtype="PCM_16")
+    soundfile.write(folder / "short.wav", speech(10, 16_000), 16_000)
+    soundfile.write(folder / "long.wav", speech(LONG_DUR, 16_000), 16_000)
+    for duration in SECONDS:
+        soundfile.write(folder / f"{duration}.flac", speech(duration, 16_000), 16_000)
+    talk = np.concatenate([resample(*read_audio(path), 16_000) for path in paths])
+    soundfile.write(folder / "talk.wav", np.resize(talk, round(3.5 * 16_000)), 16_000)
 
 
 @contextmanager
@@ -139,10 +163,6 @@ def checkout(ref: str) -> Iterator[Path]:
 def measurements(folder: Path) -> dict[str, Callable[[Path], float]]:
     """What is measured of a checkout, by name and unit."""
     clips, short, long = folder / "clips", folder / "short.wav", folder / "long.wav"
-    clips.mkdir()
-    write_clips(clips)
-    soundfile.write(short, speech(10, 16_000), 16_000)
-    soundfile.write(long, speech(LONG_DUR, 16_000), 16_000)
     clip = clips / "000.wav"
     runs: dict[Path, Used] = {}
 
@@ -161,8 +181,10 @@ def measurements(folder: Path) -> dict[str, Callable[[Path], float]]:
         "`predict clip.wav`, ms": cold,
         "– MB": lambda tree: runs[tree].memory,
         "`import audio_emotion`, ms": lambda t: 1000 * used(t, "-c", "import audio_emotion").wall,
-        "a clip of 3.5 s through the model, one thread, ms":
+        "3.5 s, half of them silent, through the model, one thread, ms":
             lambda tree: float(used(tree, "-c", MODEL, clip).output),
+        "3.5 s without silence through the model, one thread, ms":
+            lambda tree: float(used(tree, "-c", MODEL, folder / "talk.wav").output),
         "`timeline`, times real time":
             lambda tree: 1000 * LONG_DUR / float(used(tree, "-c", TIMELINE, long, short).output),
         "front end, times as fast as librosa":
@@ -197,12 +219,62 @@ def scaling(folder: Path) -> None:
         print(f"| {count} | " + " | ".join(f"{t:.2f}" for t in times) + " |", flush=True)
     table("seconds of a recording", *(f"s, {n} processors" for n in range(1, many + 1)), "MB")
     for duration in SECONDS:
-        path = folder / f"{duration}.flac"
-        soundfile.write(path, speech(duration, 16_000), 16_000)
-        command = ["-m", "audio_emotion", "timeline", path, "--format", "json"]
+        recording = folder / f"{duration}.flac"
+        command = ["-m", "audio_emotion", "timeline", recording, "--format", "json"]
         runs = [used(ROOT, *command, processors=n) for n in range(1, many + 1)]
         cells = [*(f"{run.wall:.2f}" for run in runs), f"{runs[-1].memory:.0f}"]
         print(f"| {duration} | " + " | ".join(cells) + " |", flush=True)
+
+
+def layers(folder: Path) -> None:
+    """Print what each kind of layer achieves, on one thread, beside a product of matrices."""
+    matrix = np.ones((512, 512), np.float32)
+    peak = max(matrix.size * 512 / seconds(lambda: matrix @ matrix) for _ in range(50)) / 1e9
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.enable_profiling = 1, True
+    options.profile_file_prefix = str(folder / "profile")
+    session = onnxruntime.InferenceSession(default_model(), options)
+    signal = speech(3.5, 16_000)[None]
+    for _ in range(RUNS):
+        session.run(None, {"waveform": signal})
+    nodes: dict[str, tuple[str, float, float]] = {}  # its layer, its work, its shortest time
+    for event in json.loads(Path(session.end_profiling()).read_text()):
+        name, facts = event["name"], event.get("args", {})
+        if name.endswith("_kernel_time"):
+            _, _, before = nodes.get(name, ("", 0.0, math.inf))
+            nodes[name] = (*_work(facts), min(before, event["dur"]))
+    total = sum(time_ for *_, time_ in nodes.values())
+    found: dict[str, list[tuple[float, float]]] = {}
+    for layer, work, time_ in nodes.values():
+        found.setdefault(layer, []).append((work, time_))
+    for layer, runs in sorted(found.items(), key=lambda item: -sum(t for _, t in item[1])):
+        work, time_ = (sum(column) for column in zip(*runs, strict=True))
+        if time_ > 0.01 * total:
+            rate = f"{work / time_ / 1e3:.0f}" if work else "–"
+            print(f"| {layer} | {time_ / total:.0%} | {rate} |")
+    print(f"| numpy, 512 × 512 × 512 | – | {peak:.0f} |")
+
+
+def _work(facts: dict[str, Any]) -> tuple[str, float]:
+    """Return what a node is, and its multiply-adds."""
+    kind = facts["op_name"]
+    if kind not in {"Conv", "MatMul", "FusedMatMul"}:
+        return "all others", 0.0
+    (out,), (first, *rest) = (
+        [next(iter(shape.values())) for shape in facts[key]]
+        for key in ("output_type_shape", "input_type_shape")
+    )
+    if kind == "Conv":
+        depth = math.prod(rest[0][1:])
+    else:  # a constant second factor is not among the inputs
+        depth = first[-1] if kind == "MatMul" else first[-2]
+    return f"{kind} {' × '.join(map(str, out[1:]))}", float(math.prod(out) * depth)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
 
 
 def table(*head: str) -> None:
@@ -214,8 +286,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--against", help="a commit")
     parser.add_argument("--scaling", action="store_true")
+    parser.add_argument("--layers", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
+        if chosen.layers:
+            layers(Path(name))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            pool.submit(write_inputs, Path(name)).result()
         if chosen.against:
             with checkout(chosen.against) as tree:
                 compare([tree, ROOT], Path(name))

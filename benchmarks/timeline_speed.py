@@ -87,7 +87,8 @@ def seconds(call: Callable[[], object]) -> float:
 
 def speed(pause_dur: float, folder: Path) -> list[list[str]]:
     """Rows of what was timed, the share of time it takes, and its multiple of real time."""
-    signal, model, settings = speech(pause_dur, TIMED_DUR), Classifier(), TimelineSettings()
+    signal, settings = speech(pause_dur, TIMED_DUR), TimelineSettings()
+    model = Classifier(threads=1)
     found = timeline(signal, RATE, model)
     spoken = found.duration - found.durations().get(NO_SPEECH, 0.0)
     windows: list[Signal] = []
@@ -106,8 +107,7 @@ def speed(pause_dur: float, folder: Path) -> list[list[str]]:
 
     def detection() -> None:
         detector = SpeechDetector(settings.speech_threshold, settings.gap_dur, settings.pad_dur)
-        for at in range(0, len(signal) - CHUNK, CHUNK):
-            detector.push(signal[at : at + CHUNK], at)
+        detector.push(signal[: len(signal) // CHUNK * CHUNK].reshape(-1, CHUNK), 0)
 
     parts: dict[str, tuple[Callable[[], object], float]] = {
         "timeline, detector and model side by side": (lambda: timeline(signal, RATE, model), 1),

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import os
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -170,6 +172,42 @@ def test_ctrl_c_keeps_the_finished_rows(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if format_ == "json":
         assert len(json.loads(text)) == 2
+
+
+def test_ctrl_c_ends_several_threads(
+    wav: Path,
+    tmp_path: Path,
+    exit_code: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = []
+
+    def interrupted(classifier: Classifier, source: Any, **options: Any) -> FileResult:
+        calls.append(source)
+        if len(calls) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+        return predict_file(classifier, source, **options)
+
+    monkeypatch.setattr(predict_command, "predict_file", interrupted)
+    monkeypatch.setattr(predict_command, "processors", lambda: 2)
+    out = tmp_path / "out.jsonl"
+    assert exit_code("predict", *[wav] * 20, "--out", out) == 130
+    kept = out.read_text().count("\n")
+    assert kept < 6
+    assert f"{kept} of 20 recordings are in {out}" in capsys.readouterr().err
+
+
+def test_several_threads_keep_the_order(wav: Path, tmp_path: Path, exit_code: Any) -> None:
+    paths = [tmp_path / f"{number}.wav" for number in range(12)]
+    for path in paths:
+        shutil.copy(wav, path)
+    out = tmp_path / "out.jsonl"
+    assert exit_code("predict", *paths, "--out", out) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["file"] for row in rows] == list(map(str, paths))
+    assert len({row["confidence"] for row in rows}) == 1
 
 
 def test_ctrl_c_ends_an_evaluation_in_words(

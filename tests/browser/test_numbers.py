@@ -12,7 +12,6 @@ from browsing import RATE, SAMPLES, Visit, difference, lead, speech, wav
 from audio_emotion import Classifier, read_audio, resample
 
 EXACT = 1e-3  # between two runtimes on the same samples
-SHIFTED = 0.02  # where they may round the centre of a clip's energy to neighbouring samples
 WINDOWED = 0.01  # where they find the end of a loud part some samples apart, and windows move
 CARD = 48_000  # Hz of a sound card
 DECODED = 0.03  # beside another resampler's samples
@@ -85,7 +84,7 @@ def test_by_microphone_in_the_browser(page: Visit, classifier: Classifier, sound
     for path in SAMPLES:
         wav(sound, *spoken(path))
         page.record(seconds=3.9)
-        assert difference(page.probabilities, classifier(page.sent(), RATE).probabilities) < SHIFTED
+        assert difference(page.probabilities, classifier(page.sent(), RATE).probabilities) < EXACT
         if lead(classifier, path) > CLOSE:
             assert page.label == classifier.file(path).label, path.name
 

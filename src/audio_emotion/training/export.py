@@ -87,8 +87,8 @@ class ExportedModel(nn.Module):
             return config.window
         far = torch.clamp(length.max(), max=samples) + context * config.hop_length
         window: int = torch.clamp(far, max=config.window).item()  # type: ignore[assignment]
-        torch._check(window >= config.n_fft)
-        torch._check(window <= config.window)
+        torch._check(window >= config.n_fft)  # type: ignore[no-untyped-call]
+        torch._check(window <= config.window)  # type: ignore[no-untyped-call]
         return window
 
 
