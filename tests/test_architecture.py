@@ -39,7 +39,7 @@ LAYERS = {  # parts that each part may import, beside the base
     },
     "config": set(),
 }
-BASE = {"audio", "errors", "files", "labels", "notices", "text", "version"}
+BASE = {"audio", "errors", "files", "labels", "notices", "text", "threads", "version"}
 MOST_FILES, MOST_LINES = 14, 320
 
 

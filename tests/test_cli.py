@@ -160,6 +160,7 @@ def test_ctrl_c_keeps_the_finished_rows(
         return predict_file(classifier, source, **options)
 
     monkeypatch.setattr(predict_command, "predict_file", interrupted)
+    monkeypatch.setattr(predict_command, "processors", lambda: 1)
     out = tmp_path / "out"
     assert exit_code("predict", *[wav] * 5, "--format", format_, "--out", out) == 130
     assert f"stopped; 2 of 5 recordings are in {out}, 3 are missing" in capsys.readouterr().err
@@ -192,7 +193,7 @@ def test_ctrl_c_ends_an_evaluation_in_words(
 def test_ctrl_c_before_the_first_row_exits_with_130(
     wav: Path, exit_code: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(predict_command, "Classifier", interrupt)

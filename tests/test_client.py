@@ -2,16 +2,24 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+import soundfile
 
 from audio_emotion import Classifier, Client, read_audio, timeline
 from audio_emotion import client as client_module
-from audio_emotion.errors import AudioError, ConfigError, OutputError, ServiceError
+from audio_emotion.errors import (
+    AudioError,
+    ConfigError,
+    OutputError,
+    ServiceError,
+    SpeakerError,
+)
 from audio_emotion.server.settings import Limits
 from audio_emotion.timeline import TimelineSettings
 from conftest import SAMPLES
@@ -61,6 +69,22 @@ def test_a_prediction_is_that_of_the_classifier(client: Client) -> None:
     with SAMPLE.open("rb") as file:
         assert client.file(file) == expected
         assert client.file(file) == expected  # from its start again
+
+
+def test_a_speaker_is_enrolled_and_used(client: Client, tmp_path: Path) -> None:
+    own, path = Classifier(threads=1), tmp_path / "normal.wav"
+    parts = [read_audio(SAMPLES / name)[0] for name in ("fast_high.flac", "slow_low.flac")]
+    soundfile.write(path, np.concatenate(parts), read_audio(SAMPLE)[1], subtype="FLOAT")
+    me = client.enroll(path)
+    adjusted = own.file(SAMPLE, speaker=me)
+    assert client.file(SAMPLE, speaker=me).probabilities == pytest.approx(adjusted.probabilities)
+    found = client.timeline(SAMPLE, speaker=me).probabilities
+    expected = timeline(*read_audio(SAMPLE), own.for_speaker(me)).probabilities
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    with pytest.raises(ServiceError, match="a job takes no speaker"):
+        client.timeline(SAMPLE, speaker=me, as_job=True)
+    with pytest.raises(SpeakerError, match="another model"):
+        client.file(SAMPLE, speaker=replace(me, model=64 * "0"))
 
 
 def test_a_timeline_is_that_of_the_package(client: Client) -> None:
@@ -145,7 +169,7 @@ def test_a_code_of_a_newer_service_is_an_error(monkeypatch: pytest.MonkeyPatch) 
 def test_the_name_of_the_file_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
 
-    def post(_: Any, path: str, *, files: Any, params: Any) -> httpx.Response:
+    def post(_: Any, path: str, *, files: Any, data: Any, params: Any) -> httpx.Response:
         sent.append((files["file"][0], params))
         return httpx.Response(500, request=httpx.Request("POST", "http://x"))
 

@@ -33,6 +33,7 @@ def predict_file(*arguments, **options):
     return plain(*arguments, **options)
 
 predict.predict_file = predict_file
+predict.processors = lambda: 1  # so that calls come one after the other
 app.main()
 """
 

@@ -15,6 +15,7 @@ import soundfile
 
 from audio_emotion import Classifier, explain, read_audio, timeline
 from audio_emotion.formats.timelines import FORMATS, parse_json
+from audio_emotion.inference.speaker import Speaker
 from audio_emotion.notices import Code
 from audio_emotion.server.problems import PROBLEMS
 from conftest import RATE, SAMPLES, voice
@@ -272,7 +273,7 @@ def test_the_description_needs_nothing_from_elsewhere(client: httpx.Client) -> N
     assert client.get("/docs/..%2Fapp.py").status_code == 404
 
 
-def test_every_example_of_the_description_can_be_sent(client: httpx.Client) -> None:
+def test_every_example_of_the_description_can_be_sent(client: httpx.Client, normal: Path) -> None:
     api = client.get("/openapi.json").json()
     tried = 0
     for path, methods in api["paths"].items():
@@ -280,13 +281,13 @@ def test_every_example_of_the_description_can_be_sent(client: httpx.Client) -> N
             form = described.get("requestBody", {}).get("content", {}).get("multipart/form-data")
             if form:
                 data = {"options": json.dumps(form["example"]["options"])}
-                with SAMPLE.open("rb") as file:
+                with normal.open("rb") as file:
                     response = client.request(method, path, files={"file": file}, data=data)
                 assert response.status_code in map(
                     int, filter(str.isdecimal, described["responses"])
                 )
                 tried += 1
-    assert tried == 4
+    assert tried == 5
     assert {problem["code"] for problem in api["x-problems"]} == set(map(str, PROBLEMS))
 
 
@@ -313,3 +314,72 @@ def test_a_timeline_comes_back_from_its_json() -> None:
     assert found.labels == expected.labels
     assert [s.label for s in found.segments] == [s.label for s in expected.segments]
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-4)
+
+
+# --- speakers --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough speech for an enrolment."""
+    parts = [read_audio(SAMPLES / name)[0] for name in ("fast_high.flac", "slow_low.flac")]
+    path = tmp_path_factory.mktemp("normal") / "normal.wav"
+    soundfile.write(path, np.concatenate(parts), read_audio(SAMPLE)[1], subtype="FLOAT")
+    return path
+
+
+@pytest.fixture(scope="module")
+def enrolled(service: Service, normal: Path) -> str:
+    """A speaker's file from the service."""
+    with service.client() as client, normal.open("rb") as file:
+        response = client.post("/v1/speakers", files={"file": file})
+    assert response.status_code == 200, response.text
+    return response.text
+
+
+def test_a_speaker_is_that_of_the_package(enrolled: str, normal: Path) -> None:
+    speaker = Speaker.parse(enrolled, "the answer")
+    expected = Classifier(threads=1).enroll([normal])
+    assert speaker.as_dict() == {
+        **expected.as_dict(),
+        "log_probabilities": pytest.approx(expected.log_probabilities, abs=1e-5),
+    }
+
+
+def test_a_speaker_adjusts_every_answer(client: httpx.Client, enrolled: str) -> None:
+    speaker = Speaker.parse(enrolled, "the answer")
+    own = Classifier(threads=1)
+    data = {"speaker": enrolled}
+    found = ask(client, "emotions", data=data).json()
+    adjusted, plain = own.file(SAMPLE, speaker=speaker), own.file(SAMPLE)
+    assert found["probabilities"] == pytest.approx(adjusted.probabilities, abs=1e-6)
+    assert found["probabilities"] != pytest.approx(plain.probabilities, abs=1e-3)
+    made = parse_json(ask(client, "timeline", data=data).content)
+    expected = timeline(*read_audio(SAMPLE), own.for_speaker(speaker))
+    np.testing.assert_allclose(made.probabilities, expected.probabilities, atol=2e-4)
+    told = ask(client, "explain", data=data).json()
+    assert told["probabilities"] == pytest.approx(
+        explain(*read_audio(SAMPLE), own.for_speaker(speaker)).probabilities, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"format": "other"}', "{" * 5000, '{"model": "' + "0" * 70_000 + '"}']
+)
+def test_what_is_no_speaker_is_refused(client: httpx.Client, text: str) -> None:
+    response = ask(client, "emotions", data={"speaker": text})
+    assert response.status_code in {400, 413, 422}
+    assert response.json()["code"] in {"bad_speaker", "bad_request", "too_large"}
+
+
+def test_another_model_s_speaker_is_refused(client: httpx.Client, enrolled: str) -> None:
+    other = json.dumps({**json.loads(enrolled), "model": 64 * "0"})
+    problem = ask(client, "emotions", data={"speaker": other}).json()
+    assert problem["code"] == "bad_speaker"
+    assert "another model" in problem["detail"]
+
+
+def test_too_little_speech_is_no_speaker(client: httpx.Client, tmp_path: Path) -> None:
+    with silence(tmp_path).open("rb") as file:
+        problem = client.post("/v1/speakers", files={"file": file}).json()
+    assert (problem["status"], problem["code"]) == (422, "bad_audio")

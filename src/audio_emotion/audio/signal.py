@@ -15,6 +15,7 @@ CLIPPED = 1e-3  # share of samples at full scale that deserves a warning
 LOUDEST = 8.0  # amplitude from which floats are taken for another full scale than 1
 STRAY = 1e4  # a peak so much above nearly all samples is no sound
 STRAY_SHARE = 1e-3  # of the samples, that come nearer to a peak of sound
+COUNTED = 1 << 13  # samples of a block that are counted at least, if it has as many
 SMALLEST, LARGEST = -16, 1024  # exponents of two that `PeakMeter` tells apart: LOUDEST / STRAY, up
 
 
@@ -96,10 +97,11 @@ class PeakMeter:
         self._counts = np.zeros(LARGEST - SMALLEST + 1, np.int64)  # by the exponent of two
 
     def add(self, block: npt.NDArray[Any]) -> None:
-        """Measure the next block of finite floats."""
+        """Measure the next block of finite floats; some of a long block stand for all of it."""
         self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
-        exponents = np.clip(np.frexp(block)[1], SMALLEST, LARGEST) - SMALLEST
-        self._counts += np.bincount(exponents, minlength=len(self._counts))
+        step = max(1, len(block) // COUNTED)
+        exponents = np.clip(np.frexp(block[::step])[1], SMALLEST, LARGEST) - SMALLEST
+        self._counts += step * np.bincount(exponents, minlength=len(self._counts))
 
     def check(self) -> None:
         """Refuse a stray sample.

@@ -5,41 +5,18 @@ import io
 import re
 import sys
 import warnings
+from collections.abc import Iterable
+from importlib import import_module
 
 import typer
 
 from ..errors import AudioEmotionError, StoppedError
 from ..version import __version__
-from .batch import batch
-from .crossval import crossval
-from .data import data
-from .download import download
-from .enroll import enroll
-from .evaluate import evaluate
-from .explain import explain
-from .export import export
-from .listen import listen
 from .options import say
-from .page import page
-from .predict import predict
-from .serve import serve
-from .timeline import timeline
-from .train import train
-from .tune import tune
 
-app = typer.Typer(
-    name="audio-emotion",
-    help="Recognise eight emotions in speech and song.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
-USE = (predict, timeline, batch, listen, enroll, explain, evaluate, serve, page)
-MAKE = (train, crossval, tune, export, data, download)
-for command in (*USE, *MAKE):
-    text = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", inspect.cleandoc(command.__doc__ or ""))
-    description, title, examples = text.partition("Examples:")  # paragraphs wrap at any width
-    app.command(help=description, epilog=title + examples)(command)
+USE = ("predict", "timeline", "batch", "listen", "enroll", "explain", "evaluate", "serve", "page")
+MAKE = ("train", "crossval", "tune", "export", "data", "download")
+COMMANDS = (*USE, *MAKE)  # each a function in a module of its own, of the same name
 
 EXTRA_TRAIN = {  # top-level modules that the extra installs
     *("captum", "lightning", "matplotlib", "onnx", "onnxscript", "optuna", "python_stretch"),
@@ -53,13 +30,36 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     pass
+
+
+def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return the application with some of its commands, whose modules are imported."""
+    app = typer.Typer(
+        name="audio-emotion",
+        help="Recognise eight emotions in speech and song.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    for name in names:
+        command = getattr(import_module(f".{name}", __package__), name)
+        text = re.sub(r"(?<!\n)\n(?!\n)\s*", " ", inspect.cleandoc(command.__doc__ or ""))
+        description, title, examples = text.partition("Examples:")  # paragraphs wrap at any width
+        app.command(help=description, epilog=title + examples)(command)
+    return app
+
+
+def __getattr__(name: str) -> typer.Typer:
+    if name != "app":  # all commands, for other programs
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return application()
 
 
 def main() -> None:
@@ -71,8 +71,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold what a terminal cannot show
             stream.reconfigure(errors="backslashreplace")
+    named = [name for name in sys.argv[1:2] if name in COMMANDS]
     try:
-        app()
+        application(named or COMMANDS)()
     except StoppedError as error:
         say(f"stopped; {error}")
         sys.exit(130)

@@ -12,7 +12,8 @@ from ..evaluation.robustness import as_markdown, compare
 from ..evaluation.transfer import Transfer
 from ..files import write_text
 from ..formats.report import write_report
-from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, say, trainer_options
+from .corpora import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
+from .options import say
 
 CALIBRATION = "calibration.json"
 

@@ -10,7 +10,7 @@ from ..datasets import load_corpora
 from ..datasets.summary import as_text, summarize
 from ..errors import ConfigError
 from ..labels import EMOTIONS, split_labels
-from .options import read_corpora
+from .corpora import read_corpora
 
 
 def data(

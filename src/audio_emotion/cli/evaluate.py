@@ -14,7 +14,8 @@ from ..evaluation.evaluate import evaluate as evaluate_model
 from ..files import refuse_overwrite
 from ..formats.report import as_markdown, write_report
 from ..inference.classifier import Classifier
-from .options import Force, interrupts_deferred, read_corpora, with_progress
+from .corpora import read_corpora
+from .options import Force, interrupts_deferred, with_progress
 
 
 def evaluate(

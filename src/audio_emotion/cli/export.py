@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from ..files import refuse_overwrite
-from .options import Force, read_corpora
+from .corpora import read_corpora
+from .options import Force
 
 
 def export(

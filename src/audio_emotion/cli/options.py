@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they read corpora."""
+"""Options that several commands share."""
 
 import signal
 import sys
@@ -10,8 +10,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ..audio import Source, buffered
-from ..config import available
-from ..datasets import Corpus, load_corpora
 from ..errors import OutputError
 from ..files import refuse_overwrite
 from ..inference.classifier import Classifier
@@ -21,17 +19,6 @@ STDIN = "-"
 ENDS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 IMAGES = (".png", ".svg", ".pdf")
 
-Corpora = Annotated[
-    list[Path],
-    typer.Option(
-        help="Corpus: folder, zip archive or CSV manifest; repeatable, the main one first."
-    ),
-]
-ConfigName = Annotated[str, typer.Option(help=f"One of {', '.join(available())}, or a YAML file.")]
-Overrides = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
-]
-Accelerator = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 Model = Annotated[Path | None, typer.Option(help="Model file; by default the shipped one.")]
 Out = Annotated[
     Path | None,
@@ -65,14 +52,14 @@ def check_plot(path: Path | None, force: bool) -> None:
         raise OutputError(f"{path} must end in {' or '.join(IMAGES)}")
 
 
-def opened_model(model: Path | None, speaker: Path | None) -> Classifier:
+def opened_model(model: Path | None, speaker: Path | None, *, threads: int = 0) -> Classifier:
     """Open a model, adjusted to a speaker if there is a file of one.
 
     Raises:
         ModelError: as `Classifier`.
         SpeakerError: the file is damaged, or of a speaker who was enrolled with another model.
     """
-    classifier = Classifier(model)
+    classifier = Classifier(model, threads=threads)
     if speaker is None:
         return classifier
     from ..inference.speaker import Speaker
@@ -94,14 +81,6 @@ def format_option(formats: Iterable[str]) -> Any:
     return typer.Option("--format", help=f"One of {', '.join(formats)}.")
 
 
-def read_corpora(paths: Iterable[Path], labels: Sequence[str]) -> Corpus:
-    """Load and join corpora, and say on stderr which recordings were skipped and why."""
-    corpus = load_corpora(paths, labels)
-    for line in corpus.skipped_summary():
-        say(line)
-    return corpus
-
-
 def say(message: str) -> None:
     """Print a line on stderr."""
     typer.echo(f"audio-emotion: {message}", err=True)
@@ -109,11 +88,12 @@ def say(message: str) -> None:
 
 def with_progress(items: Sequence[T], what: str, *, hidden: bool = False) -> Iterable[T]:
     """Iterate with a progress bar on stderr if that is a terminal."""
+    if hidden or not sys.stderr.isatty():
+        return items
     from rich.console import Console
     from rich.progress import track
 
-    hidden = hidden or not sys.stderr.isatty()
-    return track(items, what, console=Console(stderr=True), disable=hidden)
+    return track(items, what, console=Console(stderr=True))
 
 
 @contextmanager
@@ -156,9 +136,3 @@ def interrupts_deferred() -> Iterator[None]:
         restore()
     if pressed:
         raise KeyboardInterrupt
-
-
-def trainer_options(accelerator: str, *, bar: bool = True, **options: Any) -> dict[str, Any]:
-    """Return options of Lightning's trainer, for one device unless `options` say otherwise."""
-    bar = bar and sys.stderr.isatty()
-    return {"accelerator": accelerator, "devices": 1, "enable_progress_bar": bar, **options}

@@ -3,21 +3,22 @@
 import hashlib
 import json as json_
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
-from ..audio import MAX_DUR, expand
+from ..audio import MAX_DUR, Source, expand
 from ..errors import AudioError, OutputError, StoppedError, translated
 from ..files import is_special
 from ..formats.partial import PartialOutput
 from ..formats.predictions import FORMATS, PredictionWriter, as_table, get_writer
 from ..inference.classifier import Classifier
 from ..inference.result import FileResult, predict_file
+from ..threads import in_order, processors
 from ..version import __version__
 from .options import (
     STDIN,
@@ -75,8 +76,9 @@ def predict(
       ffmpeg -i talk.mkv -f wav - | audio-emotion predict - --json
     """
     writer = get_writer(_named(format_, json, csv), out)
-    classifier = opened_model(model, speaker)
     recordings = list(_expanded(sources))
+    # Several recordings are predicted side by side, each by one thread; a single one by all.
+    classifier = opened_model(model, speaker, threads=1 if len(recordings) > 1 else 0)
     predict_one = partial(predict_file, classifier, max_dur=max_dur, track=track)
     if out and not is_special(out):
         facts = [str(max_dur), str(track), *([speaker.read_text("utf-8")] if speaker else [])]
@@ -154,18 +156,33 @@ def _results(
     predict_one: Predict, recordings: Iterable[Recording], failures: list[bool] | None = None
 ) -> Iterator[FileResult]:
     """Yield results until Ctrl-C is pressed, and note of each whether it is an error."""
-    with suppress(KeyboardInterrupt):
-        for recording in recordings:
-            if isinstance(recording, FileResult):
-                result = recording
-            else:
-                content = opened_source(recording) if recording == STDIN else recording
-                with interrupts_deferred():
-                    result = predict_one(content, name=str(recording))
+    with suppress(KeyboardInterrupt), closing(_predicted(predict_one, recordings)) as results:
+        for result in results:
             with interrupts_deferred():  # until it is written
                 yield result
                 if failures is not None:
                     failures.append(result.error is not None)
+
+
+def _predicted(
+    predict_one: Predict, recordings: Iterable[Recording]
+) -> Generator[FileResult, None, None]:
+    """Yield the result of each recording, in order."""
+
+    def one(item: tuple[str, Source | FileResult]) -> FileResult:
+        name, content = item
+        return content if isinstance(content, FileResult) else predict_one(content, name=name)
+
+    # Standard input is read here, where Ctrl-C ends that.
+    items = ((_name(r), opened_source(STDIN) if r == STDIN else r) for r in recordings)
+    threads = processors()
+    if threads > 1:
+        yield from in_order(one, items, threads)
+        return
+    for item in items:
+        with interrupts_deferred():
+            result = one(item)
+        yield result
 
 
 def _name(recording: Recording) -> str:

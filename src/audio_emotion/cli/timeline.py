@@ -90,7 +90,7 @@ def timeline(
         speech_threshold=speech_threshold,
         uncertain_below=uncertain_below,
     )
-    classifier = opened_model(model, speaker)
+    classifier = opened_model(model, speaker, threads=1)
     recording = opened_source(source)
     outputs = [out]
     if separate and out:

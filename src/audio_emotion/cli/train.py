@@ -7,7 +7,7 @@ import typer
 
 from ..config import DEFAULT, load_config
 from ..errors import ConfigError
-from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
+from .corpora import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
 
 FINETUNE = "finetune"  # the configuration that makes no sense from random weights
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..config import DEFAULT, load_config
-from .options import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
+from .corpora import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
 
 
 def tune(

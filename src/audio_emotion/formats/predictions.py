@@ -15,7 +15,8 @@ from typing import Any
 from ..inference.result import FileResult
 from .writers import Formats, choose, csv_line, one_line
 
-WIDE = 1000  # columns of a table that no terminal limits
+HEADER = ("file", "label", "confidence", "runner-up", "duration", "")
+NUMBERS = {"confidence", "duration"}  # columns that end at the right
 
 # Called with results as they come, the labels of the classifier, and whether a terminal shows the
 # text, which it yields in parts; after the last one it is valid however many results there were.
@@ -24,32 +25,56 @@ PredictionWriter = Callable[[Iterable[FileResult], Sequence[str], bool], Iterato
 
 def as_table(results: Iterable[FileResult], labels: Sequence[str], terminal: bool) -> Iterator[str]:
     """Aligned columns, which need all results to be known."""
-    from rich.console import Console
+    rows = [_cells(result) for result in results]
+    text = _styled(rows) if terminal else _aligned([HEADER, *rows])
+    yield "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def _cells(result: FileResult) -> tuple[str, ...]:
+    file, prediction = one_line(result.file), result.prediction
+    if prediction is None:
+        return file, "error", "", one_line(result.error or ""), "", ""
+    confidence = runner_up = ""
+    if prediction.probabilities:
+        first, second = prediction.ranking[:2]
+        confidence = f"{prediction.probabilities[first]:.0%}"
+        runner_up = f"{second} {prediction.probabilities[second]:.0%}"
+    notes = one_line("; ".join(notice.message for notice in prediction.warnings))
+    return file, prediction.label, confidence, runner_up, f"{prediction.duration:.1f} s", notes
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if name in NUMBERS else cell.ljust(width)
+            for name, cell, width in zip(HEADER, row, widths, strict=True)
+        )
+        for row in rows
+    )
+
+
+def _styled(rows: Sequence[tuple[str, ...]]) -> str:
+    from rich.console import Console  # which is slow to import, so terminals alone wait for it
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("file", overflow="fold")
-    table.add_column("label", no_wrap=True)
-    table.add_column("confidence", justify="right")
-    table.add_column("runner-up", no_wrap=True)
-    table.add_column("duration", justify="right")
-    table.add_column("")
-    for result in results:
-        file, prediction = Text(one_line(result.file)), result.prediction
-        if prediction is None:
-            table.add_row(file, Text("error", "red"), "", Text(one_line(result.error or "")))
-            continue
-        cells: list[Text | str] = [Text(prediction.label, "bold"), "", ""]
-        if prediction.probabilities:
-            first, second = prediction.ranking[:2]
-            cells[1] = f"{prediction.probabilities[first]:.0%}"
-            cells[2] = Text(f"{second} {prediction.probabilities[second]:.0%}")
-        notes = "; ".join(notice.message for notice in prediction.warnings)
-        table.add_row(file, *cells, f"{prediction.duration:.1f} s", Text(one_line(notes), "yellow"))
-    width, text = Console().width if terminal else WIDE, io.StringIO()
-    Console(file=text, width=width, force_terminal=terminal, highlight=False).print(table)
-    yield "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+    for name in HEADER:
+        table.add_column(
+            name,
+            justify="right" if name in NUMBERS else "left",
+            overflow="fold" if name == "file" else "ellipsis",
+            no_wrap=name in {"label", "runner-up"},
+        )
+    for file, label, confidence, runner_up, duration, notes in rows:
+        style = "bold" if duration else "red"
+        cells = (Text(file), Text(label, style), confidence, Text(runner_up), duration)
+        table.add_row(*cells, Text(notes, "yellow"))
+    text = io.StringIO()
+    width = Console().width
+    Console(file=text, width=width, force_terminal=True, highlight=False).print(table)
+    return text.getvalue()
 
 
 def as_json(results: Iterable[FileResult], labels: Sequence[str], terminal: bool) -> Iterator[str]:

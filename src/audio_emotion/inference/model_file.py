@@ -6,7 +6,6 @@ each under a key of its own: text as it is, anything else as JSON.  `ModelInfo` 
 
 import json
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self, get_origin
 
@@ -23,6 +22,7 @@ from pydantic import (
 from ..datasets.provenance import FittedClips
 from ..errors import ModelError, translated
 from ..labels import check_labels
+from .session import open_session, packaged
 
 FORMAT = "audio-emotion-3"
 STRENGTH = 0.4  # of an enrolment, until a cross-validation by corpus has chosen one
@@ -155,17 +155,10 @@ def open_model(path: Path, threads: int) -> tuple[Any, ModelInfo]:
     Raises:
         ModelError: the file is missing, damaged or not a model file of this package.
     """
-    import onnxruntime
-
     if not path.is_file():
         raise ModelError(f"there is no model file {path}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
     with translated(ModelError, path):
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        session = open_session(path, threads)
         metadata = session.get_modelmeta().custom_metadata_map
     info = parse_info(metadata, str(path))
     _check_signature(session, info, path)
@@ -186,4 +179,4 @@ def _check_signature(session: Any, info: ModelInfo, path: Path) -> None:
 
 def default_model() -> Path:
     """Return the path of the model that comes with the package."""
-    return Path(str(resources.files(__package__) / "models" / "default.onnx"))
+    return packaged("default.onnx")

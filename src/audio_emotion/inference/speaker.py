@@ -104,16 +104,20 @@ class Speaker:
                 unknown, of the wrong type or out of range; the message names the file and the key.
         """
         with translated(SpeakerError, path), Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            return cls.parse(file.read(MAX_BYTES + 1), str(path))
+
+    @classmethod
+    def parse(cls, content: str | bytes, origin: str) -> Self:
+        """Read what a file holds; `origin` names it in errors, which are those of `load`."""
         if len(content) > MAX_BYTES:
-            raise SpeakerError(f"{path} has over {MAX_BYTES} bytes, so it is no speaker's file")
+            raise SpeakerError(f"{origin} has over {MAX_BYTES} bytes, so it is no speaker's file")
         try:
             stored = _Stored.model_validate_json(content)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             what = f"'{where}': {first['msg']}" if where else first["msg"]
-            raise SpeakerError(f"{path} is no speaker's file: {what}; enrol again") from error
+            raise SpeakerError(f"{origin} is no speaker's file: {what}; enrol again") from error
         return cls(stored.model, stored.speech_dur, stored.clips, stored.log_probabilities)
 
     def check(self, model: str, labels: tuple[str, ...]) -> None:

@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 
 from ..audio import Resampler, Signal
-from .vad import CHUNK, RATE, SpeechDetector
+from .vad import CHUNK, RATE, SpeechDetector, SpeechRegion
 
 THRESHOLD = 0.35  # probability of speech that begins a region; singing and shouting count
 GAP_DUR = 1.0  # s of silence that end one
@@ -60,12 +60,10 @@ def speech_regions(signal: Samples, sampling_rate: int = RATE) -> list[tuple[int
         sampling_rate: of `signal`.
     """
     detector, end = SpeechDetector(THRESHOLD, GAP_DUR, PAD_DUR), 0
-    found = []
-    for chunk in _chunks(signal, Resampler(sampling_rate, RATE)):
-        region = detector.push(chunk, end)
-        end += CHUNK
-        if region and region.end:
-            found.append(region)
+    found: list[SpeechRegion] = []
+    for chunks in _chunks(signal, Resampler(sampling_rate, RATE)):
+        found += [r for r in detector.push(chunks, end) if r and r.end]
+        end += chunks.size
     ended = [(r.start, r.end or 0) for r in (*found, detector.close(end)) if r]
     ours = ((start * sampling_rate // RATE, end * sampling_rate // RATE) for start, end in ended)
     return [(start, min(end, len(signal))) for start, end in ours]
@@ -77,12 +75,12 @@ def _blocks(signal: Samples) -> Iterator[Signal]:
 
 
 def _chunks(signal: Samples, resampler: Resampler) -> Iterator[Signal]:
-    """Yield the chunks of a signal at the detector's rate, the last one filled up with zeros."""
+    """Yield `(chunks, CHUNK)` at the detector's rate, the last chunk filled up with zeros."""
     rest = np.zeros(0, np.float32)
     for block in _blocks(signal):
         rest = np.concatenate([rest, resampler.push(block)])
         whole = len(rest) // CHUNK * CHUNK
-        yield from rest[:whole].reshape(-1, CHUNK)
+        yield rest[:whole].reshape(-1, CHUNK)
         rest = rest[whole:]
     rest = np.concatenate([rest, resampler.flush()])
-    yield from np.pad(rest, (0, -len(rest) % CHUNK)).reshape(-1, CHUNK)
+    yield np.pad(rest, (0, -len(rest) % CHUNK)).reshape(-1, CHUNK)

@@ -22,7 +22,7 @@ from .guards.body import BodyLimits
 from .jobs.runner import Jobs
 from .metrics import Metrics
 from .problems import from_http, from_validation, response
-from .routes import jobs, realtime, recordings, service
+from .routes import jobs, realtime, recordings, service, speakers
 from .settings import Limits, ServerSettings
 from .state import State
 from .work.pool import Pool
@@ -62,7 +62,7 @@ def create_app(settings: ServerSettings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = state
-    for module in (recordings, jobs, realtime, service):
+    for module in (recordings, speakers, jobs, realtime, service):
         app.include_router(module.router)
     service.add_page(app, settings.model)
     _describe(app, bool(settings.tokens))
@@ -153,6 +153,6 @@ def _most(path: str, limits: Limits) -> tuple[int, float]:
     """Return how many bytes a body may have at this path, and how many seconds it may take."""
     if path == "/v1/jobs":
         return limits.job_body, limits.job_body_dur
-    if path.startswith("/v1/audio/"):
+    if path.startswith(("/v1/audio/", "/v1/speakers")):
         return limits.body, limits.body_dur
     return limits.small_body, limits.body_dur

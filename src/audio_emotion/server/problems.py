@@ -29,6 +29,7 @@ PROBLEMS: dict[Code, tuple[int, str]] = {  # the status, and what the code means
     Code.TOO_LONG: (413, "The recording is too long"),
     Code.UNSUPPORTED_MEDIA: (415, "The content type holds no recording"),
     Code.BAD_AUDIO: (422, "The recording cannot be used"),
+    Code.BAD_SPEAKER: (422, "The speaker's file cannot be used"),
     Code.BAD_SETTING: (422, "An option is unknown or out of range"),
     Code.DECODE_LIMIT: (422, "Decoding the recording takes too much memory or time"),
     Code.BAD_FRAME: (422, "A message is malformed"),

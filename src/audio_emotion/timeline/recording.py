@@ -14,6 +14,7 @@ from ..errors import AudioError
 from ..inference.classifier import Classifier
 from ..inference.vad import RATE
 from ..notices import Notice
+from ..threads import processors
 from .segmenter import Segment
 from .settings import TimelineSettings
 from .stream import TimelineStream
@@ -128,7 +129,7 @@ def timelines_of_file(
 
 
 def _adjusted(classifier: Classifier | None, speaker: "Speaker | None") -> Classifier:
-    classifier = classifier or Classifier()
+    classifier = classifier or Classifier(threads=1)
     return classifier if speaker is None else classifier.for_speaker(speaker)
 
 
@@ -141,16 +142,19 @@ def collect(
 ) -> Timeline:
     """Make the timeline of consecutive mono blocks; `report` gets the seconds done.
 
-    Another thread decodes and finds speech in the next blocks while the model predicts these.
+    Another thread decodes and finds speech in the next blocks while others predict these.
     """
-    stream = TimelineStream(classifier or Classifier(), settings)
+    stream = TimelineStream(classifier or Classifier(threads=1), settings)
     segments: list[Segment] = []
     broken = None
     longer = _joined(blocks, round(BLOCK_DUR * sampling_rate))
     try:
-        with closing(_ahead(stream.detect(block, sampling_rate) for block in longer)) as coming:
+        with (
+            ThreadPoolExecutor(processors()) as threads,
+            closing(_ahead(stream.detect(block, sampling_rate) for block in longer)) as coming,
+        ):
             for detected in coming:
-                segments += stream.predict(detected)
+                segments += stream.predict(detected, threads.map)
                 if report:
                     report(detected.processed / RATE)
     except AudioError as error:

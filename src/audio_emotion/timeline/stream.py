@@ -1,7 +1,8 @@
 """A timeline of samples that are still arriving, the same however they are cut."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from .windows import Windows
 
 if TYPE_CHECKING:
     from ..inference.speaker import Speaker
+
+Row: TypeAlias = npt.NDArray[np.float64]
+Run: TypeAlias = Callable[[Callable[[tuple[int, int]], Row], list[tuple[int, int]]], Iterable[Row]]
 
 
 @dataclass(frozen=True)
@@ -118,14 +122,20 @@ class TimelineStream:
         self._clipped += int((np.abs(mono) >= FULL_SCALE).sum())
         return self._detect(samples)
 
-    def predict(self, detected: Detected) -> list[Segment]:
-        """Do the second half of `push`: run the model, in the order of detection."""
+    def predict(self, detected: Detected, run: Run = map) -> list[Segment]:
+        """Do the second half of `push`: run the model, in the order of detection.
+
+        Args:
+            detected: what `detect` returned.
+            run: as `map`, but perhaps with threads.
+        """
         self._kept = np.concatenate([self._kept, detected.samples])
+        planned = [(r, self._windows.of(r, available)) for r, available in detected.regions]
+        rows = iter(run(self._probabilities, [span for _, spans in planned for span in spans]))
         segments: list[Segment] = []
-        for region, available in detected.regions:
-            spans = self._windows.of(region, available)
+        for region, spans in planned:
             for span in spans:
-                self.axis.add(span, self._probabilities(span))
+                self.axis.add(span, next(rows))
             if spans or region.end is not None:
                 end = region.end if region.end is not None else spans[-1][0]
                 segments += self._segmenter.push(region, self.axis.finish(end))
@@ -134,20 +144,20 @@ class TimelineStream:
 
     def _detect(self, samples: Signal) -> Detected:
         waiting = np.concatenate([self._rest, samples])
+        whole = len(waiting) // CHUNK * CHUNK
         regions = []
-        for at in range(0, len(waiting) - CHUNK + 1, CHUNK):
-            region = self._detector.push(waiting[at : at + CHUNK], self._processed)
+        for region in self._detector.push(waiting[:whole].reshape(-1, CHUNK), self._processed):
             self._processed += CHUNK
             if region:
                 regions.append((region, self._processed))
-        self._rest = waiting[len(waiting) // CHUNK * CHUNK :]
+        self._rest = waiting[whole:]
         return Detected(samples, regions, self._processed)
 
-    def _probabilities(self, span: tuple[int, int]) -> npt.NDArray[np.float64]:
+    def _probabilities(self, span: tuple[int, int]) -> Row:
         """Predict one window alone: in a batch its last digits would depend on its neighbours."""
         start, end = (sample - self._offset for sample in span)
         window = resample(self._kept[start:end], RATE, self.classifier.sampling_rate)
-        row: npt.NDArray[np.float64] = self.classifier.windows(window[None])[0].astype(np.float64)
+        row: Row = self.classifier.windows(window[None])[0].astype(np.float64)
         return row
 
     def _forget(self, processed: int) -> None:

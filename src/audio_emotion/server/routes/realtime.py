@@ -3,6 +3,7 @@
 The client sends 16-bit samples as binary messages, best about 100 ms each, and text:
 
     {"type": "Authenticate", "token": "…"}   first, where a token is needed and no header brings it
+    {"type": "Speaker", "speaker": {…}}      before samples: who speaks, as /v1/speakers answers
     {"type": "Finalize"}                     end the utterance, and answer what is left
     {"type": "KeepAlive"}                    say nothing for a while without being cut off
     {"type": "CloseStream"}                  answer what is left, and end
@@ -21,6 +22,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ...errors import AudioEmotionError, ServiceError
+from ...inference.speaker import Speaker
 from ...notices import Code
 from ..guards.allow import shown_token
 from ..problems import describe
@@ -132,6 +134,8 @@ class Connection:
             message = await self._next(session, until - loop.time())
             if isinstance(message, bytes):
                 await self._push(session, message)
+            elif message["type"] == "Speaker":
+                session = await self._of_speaker(session, message.get("speaker"))
             elif message["type"] == "Finalize":
                 await self._run(session.finalize)
             elif message["type"] == "CloseStream":
@@ -150,6 +154,19 @@ class Connection:
             await self.socket.close(code, fields["code"])
         except (WebSocketDisconnect, RuntimeError, TimeoutError):
             pass  # it left meanwhile
+
+    async def _of_speaker(self, session: Session, values: Any) -> Session:
+        """Return a new session for a speaker; the old one where samples came before.
+
+        Raises:
+            SpeakerError: it is no speaker of this model.
+        """
+        if session.duration:
+            await self._complain("the speaker comes before samples")
+            return session
+        speaker = Speaker.parse(json.dumps(values), "the speaker")
+        classifier = self.state.pool.classifier.for_speaker(speaker)
+        return Session(classifier, session.rate, self.state.metrics)
 
     def _rate(self) -> int:
         asked = self.socket.query_params
@@ -200,7 +217,7 @@ class Connection:
         except (ValueError, RecursionError):
             await self._complain("a text is JSON")
             return None
-        known = ("Authenticate", "Finalize", "KeepAlive", "CloseStream")
+        known = ("Authenticate", "Speaker", "Finalize", "KeepAlive", "CloseStream")
         if not isinstance(found, dict) or found.get("type") not in known:
             await self._complain(f"an object has a type, one of {', '.join(known)}")
             return None

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ...errors import ServiceError
+from ...inference.speaker import Speaker
 from ...notices import Code, Notice
 from ...timeline.settings import TimelineSettings
 from ..state import State, state_of
@@ -38,27 +39,32 @@ T = TypeVar("T", bound=Options)
 @router.post("/emotions", openapi_extra=describe.EMOTIONS, response_class=Response)
 async def emotions(request: Request, options: Annotated[Options, Query()]) -> Response:
     """Predict one emotion for a recording."""
-    return await _answer(request, options, EMOTIONS, lambda task: task.emotions)
+    return await answered(request, options, EMOTIONS, lambda task: task.emotions)
 
 
 @router.post("/timeline", openapi_extra=describe.TIMELINE, response_class=Response)
 async def timeline(request: Request, options: Annotated[TimelineOptions, Query()]) -> Response:
     """Predict emotions over the time of a recording, as segments."""
-    return await _answer(request, options, TIMELINES, lambda task: task.timeline)
+    return await answered(request, options, TIMELINES, lambda task: task.timeline)
 
 
 @router.post("/explain", openapi_extra=describe.EXPLAIN, response_class=Response)
 async def explain(request: Request, options: Annotated[Options, Query()]) -> Response:
     """Find which seconds and frequencies of a recording support the prediction."""
-    return await _answer(request, options, EXPLANATIONS, lambda task: task.explain)
+    return await answered(request, options, EXPLANATIONS, lambda task: task.explain)
 
 
-async def _answer(
+async def answered(
     request: Request,
     options: T,
     formats: Mapping[str, str],
     what: Callable[[Task], Callable[[Worker], Answer]],
 ) -> Response:
+    """Take the recording of a request, and answer it in one of the formats.
+
+    Raises:
+        AudioEmotionError: it cannot be answered.
+    """
     state = state_of(request)
     seconds = _seconds(request, state)
     state.check_open()
@@ -66,6 +72,9 @@ async def _answer(
     limits = state.settings.limits
     async with received(request, state.uploads, limits.fields) as upload:
         options = merged(options, upload.options)
+        speaker = None
+        if upload.speaker is not None:
+            speaker = Speaker.parse(upload.speaker, "the part speaker")
         recording = Recording(
             upload.path,
             limits.audio_dur,
@@ -79,6 +88,7 @@ async def _answer(
             choose_format(options.response_format, request, formats),
             state.metrics,
             options.settings() if isinstance(options, TimelineOptions) else TimelineSettings(),
+            speaker=speaker,
         )
         async with _wanted(request, recording.cancelled):
             found = await _in_time(state.pool.run(what(task), recording.cancelled), seconds)

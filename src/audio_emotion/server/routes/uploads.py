@@ -18,15 +18,17 @@ from ...notices import Code
 FORM = "multipart/form-data"
 SOUND = ("audio/", "video/", "application/octet-stream", "application/ogg")
 PRIVATE = 0o600  # mode of the file
-OPTIONS_BYTES = 64 << 10  # of a part of a form that is no file
+TEXTS = ("options", "speaker")  # parts of a form that are JSON
+TEXT_BYTES = 64 << 10  # of each of them
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A recording that has arrived, and the part `options` of its form."""
+    """A recording that has arrived, and the parts of its form beside it, which are JSON."""
 
     path: Path
     options: str | None = None
+    speaker: str | None = None
 
 
 @asynccontextmanager
@@ -45,13 +47,13 @@ async def received(request: Request, folder: Path, fields: int) -> AsyncIterator
     try:
         with path.open("xb") as file:
             path.chmod(PRIVATE)
-            options = await _receive(request, file, fields)
-        yield Upload(path, options)
+            parts = await _receive(request, file, fields)
+        yield Upload(path, **parts)
     finally:
         path.unlink(missing_ok=True)
 
 
-async def _receive(request: Request, file: IO[bytes], fields: int) -> str | None:
+async def _receive(request: Request, file: IO[bytes], fields: int) -> dict[str, str]:
     media_type = request.headers.get("content-type", SOUND[2]).partition(";")[0].strip().lower()
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise ServiceError("send the recording without Content-Encoding", Code.UNSUPPORTED_MEDIA)
@@ -64,18 +66,22 @@ async def _receive(request: Request, file: IO[bytes], fields: int) -> str | None
         )
     async for chunk in request.stream():
         file.write(chunk)
-    return None
+    return {}
 
 
-async def _form(request: Request, file: IO[bytes], fields: int) -> str | None:
-    form = await request.form(max_files=1, max_fields=fields, max_part_size=OPTIONS_BYTES)
+async def _form(request: Request, file: IO[bytes], fields: int) -> dict[str, str]:
+    form = await request.form(max_files=1, max_fields=fields, max_part_size=TEXT_BYTES)
     try:
-        upload, options = form.get("file"), form.get("options")
+        upload = form.get("file")
         if not isinstance(upload, UploadFile):
             raise ServiceError("the form needs the recording as the part file", Code.BAD_REQUEST)
-        if len(form) > (1 if options is None else 2) or isinstance(options, UploadFile):
-            raise ServiceError("the parts of the form are file and options", Code.BAD_REQUEST)
+        texts = {name: text for name in TEXTS if isinstance(text := form.get(name), str)}
+        if len(form) > 1 + len(texts):
+            raise ServiceError(
+                f"the parts of the form are file and, as text, {' and '.join(TEXTS)}",
+                Code.BAD_REQUEST,
+            )
         await run_in_threadpool(shutil.copyfileobj, upload.file, file)
-        return options
+        return texts
     finally:
         await form.close()

@@ -14,6 +14,7 @@ from ...formats.timeline_html import render_page
 from ...inference.explain import explain as explain_by_occlusion
 from ...inference.prediction import Prediction
 from ...inference.result import FileResult
+from ...inference.speaker import Speaker
 from ...notices import Notice
 from ...timeline.recording import Timeline, collect
 from ...timeline.settings import TimelineSettings
@@ -43,12 +44,13 @@ class Task:
     metrics: Metrics
     settings: TimelineSettings = field(default_factory=TimelineSettings)
     progress: Progress | None = None
+    speaker: Speaker | None = None  # who speaks, if that is known
 
     def emotions(self, worker: Worker) -> Answer:
         """Predict one emotion for the recording: json or csv."""
         with worker.decoder.open(self.recording) as stream:
             signal = _gathered(stream)
-        found = worker.classifier(signal, stream.sampling_rate)
+        found = worker.classifier(signal, stream.sampling_rate, speaker=self.speaker)
         notices = (*stream.notices, *found.warnings)
         prediction = replace(found, warnings=notices)
         self._count(found.duration, prediction.label, prediction.confident)
@@ -73,7 +75,8 @@ class Task:
                 if self.progress:
                     self.progress(done, stated)
 
-            found = collect(blocks, stream.sampling_rate, worker.classifier, self.settings, report)
+            classifier = worker.classifier.for_speaker(self.speaker)
+            found = collect(blocks, stream.sampling_rate, classifier, self.settings, report)
         if found.broken:
             raise AudioError(found.broken)
         notices = tuple(stream.notices)
@@ -85,7 +88,8 @@ class Task:
         """Find which seconds and frequencies support the prediction: json or svg."""
         with worker.decoder.open(self.recording) as stream:
             signal = _gathered(stream)
-        found = explain_by_occlusion(signal, stream.sampling_rate, worker.classifier)
+        classifier = worker.classifier.for_speaker(self.speaker)
+        found = explain_by_occlusion(signal, stream.sampling_rate, classifier)
         notices = tuple(stream.notices)
         if self.response_format == "svg":
             return Answer(explanations.as_svg(found).encode(), "image/svg+xml", notices)
@@ -96,6 +100,13 @@ class Task:
             "warnings": [n.as_dict() for n in notices],
         }
         return _json(values, notices)
+
+    def enroll(self, worker: Worker) -> Answer:
+        """Learn a speaker's neutral voice from the recording: the content of a speaker's file."""
+        with worker.decoder.open(self.recording) as stream:
+            signal = _gathered(stream)
+        speaker = worker.classifier.enroll([(signal, stream.sampling_rate)])
+        return _json(speaker.as_dict(), (*stream.notices, *speaker.warnings))
 
     def _write(self, worker: Worker, found: Timeline) -> str:
         if self.response_format == "html":

@@ -115,12 +115,8 @@ class Frontend(nn.Module):
         the recording there is silence: the first sample can be negative, and the last one lie
         after the end.  A recording of zeros is one clip.
         """
-        hop = self.config.hop_length
-        power = waveform * waveform  # (batch, samples)
-        weight = power * power  # of what is loudest
-        position = torch.arange(waveform.shape[1], device=waveform.device, dtype=torch.float32)
-        total = torch.clamp(weight.sum(1, keepdim=True), min=LEAST_POWER)
-        centre = ((weight * position).sum(1, keepdim=True) / total).round().long()
+        hop, power = self.config.hop_length, _blocks(waveform).square()
+        centre = _centre(power.square())  # of what is loudest
         phase = centre % LEVEL_HOP
         level = self.level(power, phase)  # (batch, frames)
         loud = level >= level.amax(1, keepdim=True) * 10 ** (-self.config.trim_db / 10)
@@ -138,17 +134,19 @@ class Frontend(nn.Module):
         Each is the median of `MEDIAN` adjacent frames, so a click or a knock does not count.
 
         Args:
-            power: of each sample, `(batch, samples)`.
-            phase: `(batch, 1)`; frame n has its centre at sample `n * LEVEL_HOP + phase -
-                LEVEL_LEAD`.
+            power: of each sample, in blocks `(batch, blocks, LEVEL_HOP)`.
+            phase: `(batch, 1)`, less than `LEVEL_HOP`; frame n has its centre at sample
+                `n * LEVEL_HOP + phase - LEVEL_LEAD`.
         """
-        around = MEDIAN // 2 * LEVEL_FRAME + LEVEL_FRAME // 2 + LEVEL_LEAD
-        padded = nn.functional.pad(power, (around, around + LEVEL_HOP))
-        index = torch.arange(power.shape[1] + 2 * around, device=power.device)
-        means = nn.functional.avg_pool1d(
-            padded.gather(1, index + phase)[:, None], LEVEL_FRAME, LEVEL_HOP
-        )[:, 0]
+        early = (torch.arange(LEVEL_HOP, device=power.device) < phase).to(power.dtype)
+        parts = power @ torch.stack([early, 1 - early], 2)  # (batch, blocks, 2)
+        # A block that begins at the phase is the late part of one and the early part of the next.
         step = LEVEL_FRAME // LEVEL_HOP
+        around = (LEVEL_LEAD + LEVEL_FRAME // 2) // LEVEL_HOP + MEDIAN // 2 * step - 1
+        sums = nn.functional.pad(parts[..., 0], (around, around + 1)) + nn.functional.pad(
+            parts[..., 1], (around + 1, around)
+        )
+        means = nn.functional.avg_pool1d(sums[:, None], step, 1)[:, 0] / LEVEL_HOP
         frames = means.shape[1] - (MEDIAN - 1) * step
         return _median(*(means[:, n * step : n * step + frames] for n in range(MEDIAN)))
 
@@ -160,7 +158,7 @@ class Frontend(nn.Module):
         A longer extent loses both ends equally (`center`) or its end (`start`); a shorter one is
         surrounded or followed by zeros.
         """
-        window = window or self.config.window
+        window = self.config.window if window is None else window
         position = torch.arange(window, device=waveform.device)[None]  # (1, window)
         if self.config.placement == "center":
             position = position + torch.div(length - window, 2, rounding_mode="floor")
@@ -257,6 +255,27 @@ class Frontend(nn.Module):
             ],
             2,
         )
+
+
+def _blocks(waveform: Tensor) -> Tensor:
+    """Return the samples and zeros after them in blocks, `(batch, blocks, LEVEL_HOP)`."""
+    batch, samples = waveform.shape
+    count = samples // LEVEL_HOP + 1
+    padded = nn.functional.pad(waveform, (0, count * LEVEL_HOP - samples))
+    return padded.reshape(batch, count, LEVEL_HOP)
+
+
+def _centre(weight: Tensor) -> Tensor:
+    """Return the centre of blocks `(batch, blocks, LEVEL_HOP)`, a sample, `(batch, 1)`.
+
+    Summed block by block, and then in double precision, it is the same in every runtime.
+    """
+    position = torch.arange(LEVEL_HOP, device=weight.device, dtype=weight.dtype)
+    sums = (weight @ torch.stack([torch.ones_like(position), position], 1)).double()
+    first = torch.arange(weight.shape[1], device=weight.device, dtype=sums.dtype) * LEVEL_HOP
+    total = torch.clamp(sums[..., 0].sum(1, keepdim=True), min=LEAST_POWER)
+    moment = (sums[..., 0] * first + sums[..., 1]).sum(1, keepdim=True)
+    return (moment / total).round().long()
 
 
 def _median(a: Tensor, b: Tensor, c: Tensor, d: Tensor, e: Tensor) -> Tensor:

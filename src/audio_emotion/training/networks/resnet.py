@@ -92,7 +92,7 @@ class Block(nn.Module):
         self.shortcut = nn.Sequential()
         if channels_in != channels_out:
             self.shortcut = nn.Sequential(
-                nn.AvgPool2d(stride, stride, ceil_mode=True),
+                MeanPool(stride),
                 nn.Conv2d(channels_in, channels_out, 1, bias=False),
                 nn.BatchNorm2d(channels_out),
             )
@@ -104,6 +104,21 @@ class Block(nn.Module):
         mean = (change * mask).sum((2, 3)) / (mask.sum((2, 3)) * change.shape[2])
         change = change * self.excite(mean)[..., None, None]
         return torch.relu(change + self.shortcut(maps)) * mask, mask
+
+
+class MeanPool(nn.Module):
+    """Means of as many cells as a stride has; a last one that has no neighbour is its own mean."""
+
+    def __init__(self, stride: tuple[int, int]) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map `(batch, channels, bands, frames)`."""
+        beyond = (0, self.stride[1] - 1, 0, self.stride[0] - 1)
+        return nn.functional.avg_pool2d(
+            nn.functional.pad(maps, beyond, mode="replicate"), self.stride
+        )
 
 
 class AttentivePool(nn.Module):
@@ -130,4 +145,4 @@ class AttentivePool(nn.Module):
 
 def _halve(mask: Tensor) -> Tensor:
     """Halve a mask as a convolution of stride 2 does: a frame counts if either of two did."""
-    return nn.functional.max_pool2d(mask, (1, 2), (1, 2), ceil_mode=True)
+    return nn.functional.max_pool2d(nn.functional.pad(mask, (0, 1)), (1, 2))

@@ -5,10 +5,17 @@ import { write } from "./formats.js";
 import { Problem } from "./problem.js";
 import { Socket } from "./socket.js";
 
+const LATE_DUR = 5; // s by which live answers may lag before the page says so
+
 /** Return a speaker's file. */
 export const fileOf = ({ warnings, ...speaker }) => `${JSON.stringify(speaker, null, 2)}\n`;
 
-const LATE_DUR = 5; // s by which live answers may lag before the page says so
+function form(blob, speaker) {
+  const made = new FormData();
+  made.append("file", blob, "recording");
+  made.append("speaker", fileOf(speaker));
+  return made;
+}
 
 /** The model in a thread of this page. */
 export class BrowserEngine {
@@ -124,9 +131,8 @@ export class ServiceEngine {
 
   async #post(path, recording, speaker = null) {
     const headers = this.token ? { Authorization: `Bearer ${this.token}` } : {};
-    const body = new FormData();
-    body.append("file", recording.blob, "recording");
-    if (speaker) body.append("speaker", fileOf(speaker));
+    const body = speaker ? form(recording.blob, speaker) : recording.blob;
+    if (!speaker) headers["Content-Type"] = "application/octet-stream";
     let response;
     try {
       response = await fetch(`v1/${path}`, { method: "POST", headers, body });

@@ -9,7 +9,7 @@ const UNCERTAIN = "uncertain", DECIMALS = 6; // of confidences
 export class TimelineStream {
   /** @param facts   of the page
    *  @param model   maps samples to {probabilities}
-   *  @param detect  maps the next chunk of samples to the probability of speech */
+   *  @param detect  maps the next chunks of samples to the probability of speech of each */
   constructor(facts, model, detect) {
     const { rule, timeline } = facts;
     Object.assign(this, { model, detect, rate: rule.rate, chunk: rule.chunk });
@@ -36,8 +36,9 @@ export class TimelineStream {
     kept.set(samples, this.kept.length);
     this.kept = kept;
     const segments = [], regions = [];
-    while (this.processed + this.chunk <= this.offset + this.kept.length) {
-      const region = this.detector.push(await this.detect(this.#part(this.processed, this.processed + this.chunk)));
+    const chunks = Math.floor((this.offset + this.kept.length - this.processed) / this.chunk);
+    for (const probability of await this.detect(this.#part(this.processed, this.processed + chunks * this.chunk))) {
+      const region = this.detector.push(probability);
       this.processed += this.chunk;
       if (!region) continue;
       regions.push(region);

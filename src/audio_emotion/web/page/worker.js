@@ -8,6 +8,7 @@ import { adjusted, enrolled, factorsOf } from "./speaker.js";
 import { TimelineStream } from "./stream.js";
 
 const CONTEXT = 64; // samples before a chunk that the detector sees with it
+const AT_ONCE = 64; // chunks given to the detector at a time
 const BLOCK_DUR = 10; // s of a recording that are followed at a time
 const FULL_SCALE = 0.999; // amplitude from which a sample counts as clipped
 let facts, classifier, detector, session;
@@ -39,26 +40,29 @@ function modelFor(speaker) {
   };
 }
 
-/** Return a function that maps the next chunk of a stream to the probability of speech. */
+/** Return a function that maps the next samples of a stream to the probability of speech of each chunk, the last one
+ *  filled up with zeros. */
 function detection() {
-  const sr = new ort.Tensor("int64", [BigInt(facts.rule.rate)], []), input = new Float32Array(CONTEXT + facts.rule.chunk);
-  let state = new ort.Tensor("float32", new Float32Array(256), [2, 1, 128]);
-  return async (chunk) => {
-    input.copyWithin(0, facts.rule.chunk); // the end of the last one
-    input.fill(0, CONTEXT);
-    input.set(chunk, CONTEXT);
-    const { output, stateN } = await detector.run({ input: tensor(input), state, sr });
-    state = stateN;
-    return output.data[0];
+  const { chunk } = facts.rule, width = CONTEXT + chunk;
+  let state = new ort.Tensor("float32", new Float32Array(256), [2, 1, 128]), before = new Float32Array(CONTEXT);
+  return async (samples) => {
+    const count = Math.ceil(samples.length / chunk), all = new Float32Array(CONTEXT + count * chunk), found = [];
+    all.set(before);
+    all.set(samples, CONTEXT);
+    for (let first = 0; first < count; first += AT_ONCE) {
+      const few = Math.min(AT_ONCE, count - first), input = new Float32Array(few * width);
+      for (let n = 0; n < few; n++) input.set(all.subarray((first + n) * chunk, (first + n) * chunk + width), n * width);
+      const chunks = new ort.Tensor("float32", input, [few, width]);
+      const { probabilities, state_after } = await detector.run({ chunks, state });
+      found.push(...probabilities.data);
+      state = state_after;
+    }
+    before = all.slice(-CONTEXT);
+    return found;
   };
 }
 
-/** Return the probability of speech of each chunk, the last one filled up with zeros. */
-async function detect(samples) {
-  const next = detection(), { chunk } = facts.rule, found = [];
-  for (let at = 0; at < samples.length; at += chunk) found.push(await next(samples.subarray(at, at + chunk)));
-  return found;
-}
+const detect = (samples) => detection()(samples);
 
 /** Return the timeline of a recording, with the fields of the service's. */
 async function timeline(samples, speaker) {
