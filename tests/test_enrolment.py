@@ -397,6 +397,9 @@ def test_the_strength_is_all_of_a_pure_offset_and_nothing_of_none() -> None:
     same = {str(n): (speakers(0.0, seed=n), at_home()) for n in range(2)}
     assert choose_strength(moved) >= 0.8
     assert choose_strength(same) <= 0.5
+    old = [{k: v for k, v in row.items() if k != "speech_dur"} for row in speakers(1.0)]
+    with pytest.raises(CorpusError, match="predict again"):
+        choose_strength({"A": (old, at_home())})
 
 
 def test_speakers_with_too_few_clips_are_left_out_and_counted() -> None:
