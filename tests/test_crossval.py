@@ -18,6 +18,7 @@ from audio_emotion.evaluation.protocols import Protocol, build
 from audio_emotion.evaluation.transfer import Transfer
 from audio_emotion.formats.report import as_markdown
 from audio_emotion.inference.classifier import Classifier
+from audio_emotion.inference.model_file import STRENGTH
 from audio_emotion.labels import EMOTIONS
 from audio_emotion.training.crossval import PREDICTIONS, crossval
 from audio_emotion.training.crossval import _facts as crossval_facts
@@ -145,6 +146,9 @@ def test_corpora_left_out_give_a_calibration_that_an_export_takes(
     invoke(*command)
     found = Transfer.load(out / "calibration.json")
     assert list(found.corpora) == ["RAVDESS", "mine"]
+    assert found.strength is None  # each speaker has one neutral clip
+    chosen = found.model_copy(update={"strength": 0.15})
+    (out / "calibration.json").write_text(chosen.model_dump_json())
     exported = tmp_path / "model.onnx"
     words = ["--calibration", str(out / "calibration.json"), "--out", str(exported)]
     invoke("export", str(reference_run), *words)
@@ -154,4 +158,8 @@ def test_corpora_left_out_give_a_calibration_that_an_export_takes(
     assert own.chosen_on == "the validation split"
     assert after.chosen_on == "clips of corpora left out: RAVDESS, mine"
     trained = load_model(reference_run / "model.safetensors").calibration
+    enrolment = Classifier(exported).enrolment
+    assert enrolment.strength == 0.15
+    before = Classifier(out / "fold-mine/model.onnx").enrolment
+    assert before.strength == STRENGTH
     assert after.temperature == pytest.approx(trained.temperature * found.factor)

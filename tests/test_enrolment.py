@@ -274,6 +274,11 @@ def test_what_is_no_speaker_at_all_is_refused(tmp_path: Path, content: bytes) ->
             Speaker.load(path)
 
 
+def test_the_order_of_labels_in_a_file_does_not_matter(classifier: Classifier, me: Speaker) -> None:
+    turned = replace(me, log_probabilities=dict(reversed(me.log_probabilities.items())))
+    assert classifier.file(FLAT, speaker=turned) == classifier.file(FLAT, speaker=me)
+
+
 def test_a_speaker_of_other_labels_is_refused(classifier: Classifier, me: Speaker) -> None:
     with pytest.raises(SpeakerError, match="other labels"):
         classifier.for_speaker(replace(me, log_probabilities={"neutral": -1.0, "sad": -1.0}))
@@ -357,6 +362,8 @@ def test_no_condition_scores_what_anybody_was_enrolled_from() -> None:
     drawn = [trial.drawn(5, draw) for draw in range(4)]
     assert all({r["clip"] for r in found} <= candidates for d in drawn for found in d.values())
     assert drawn[0] != drawn[1]
+    first = [row["clip"] for row in speakers(1.0) if row["label"] == "neutral"][:10]
+    assert {row["clip"] for row in trial.candidates["S0"]} != set(first)
     assert drawn[0] == Trial(speakers(1.0)[::-1], at_home(), most=5).drawn(5, 0)
     assert all(row["label"] == "neutral" for found in drawn[0].values() for row in found)
     fewer = Trial(speakers(1.0, count=3), at_home(), most=5).drawn(5, 0)  # without the others
@@ -390,6 +397,9 @@ def test_the_strength_is_all_of_a_pure_offset_and_nothing_of_none() -> None:
     same = {str(n): (speakers(0.0, seed=n), at_home()) for n in range(2)}
     assert choose_strength(moved) >= 0.8
     assert choose_strength(same) <= 0.5
+    old = [{k: v for k, v in row.items() if k != "speech_dur"} for row in speakers(1.0)]
+    with pytest.raises(CorpusError, match="predict again"):
+        choose_strength({"A": (old, at_home())})
 
 
 def test_speakers_with_too_few_clips_are_left_out_and_counted() -> None:

@@ -133,3 +133,13 @@ def test_the_command_draws_it(tmp_path: Path) -> None:
 def test_a_run_is_refused_for_occlusion(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["explain", str(SAMPLES[0]), "--run", str(tmp_path)])
     assert "occlusion needs the model file only" in str(result.exception)
+
+
+def test_gradients_are_of_a_speakers_probabilities() -> None:
+    signal, rate = soundfile.read(SAMPLES[0], dtype="float32")
+    plain, adjusted = Classifier(), Classifier()
+    adjusted.factors = np.array([4.0, *[1.0] * 7])
+    found = [attribute(signal, rate, model, steps=2).probabilities for model in (plain, adjusted)]
+    total = 1 + 3 * found[0]["neutral"]
+    assert found[1]["neutral"] == pytest.approx(4 * found[0]["neutral"] / total, abs=1e-5)
+    assert found[1]["sad"] == pytest.approx(found[0]["sad"] / total, abs=1e-5)

@@ -1,17 +1,21 @@
 """`audio-emotion crossval`: every fold of a protocol trained and evaluated, in one report."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..config import DEFAULT, load_config
+from ..errors import CorpusError, ModelError
+from ..evaluation.enrolment import choose_strength
 from ..evaluation.folds import as_text, summarize
 from ..evaluation.protocols import ACROSS_CORPORA, NAMES, REPEATS, build
 from ..evaluation.robustness import as_markdown, compare
 from ..evaluation.transfer import Transfer
 from ..files import write_text
 from ..formats.report import write_report
+from ..inference.classifier import Classifier
 from .corpora import Accelerator, ConfigName, Corpora, Overrides, read_corpora, trainer_options
 from .options import say
 
@@ -69,7 +73,8 @@ def crossval(
         write_report(result, out / f"report-{name}", force=True)
     typer.echo(as_text(results))
     if planned.name == ACROSS_CORPORA and len(rows) == len(planned.folds):
-        transfer = Transfer.measure({fold.name: results[fold.name] for fold in planned.folds})
+        left_out = {fold.name: results[fold.name] for fold in planned.folds}
+        transfer = Transfer.measure(left_out, _strength(left_out, out))
         write_text(out / CALIBRATION, transfer.model_dump_json(indent=2) + "\n")
         typer.echo(transfer.in_words())
         say(f"'audio-emotion export --calibration {out / CALIBRATION}' makes use of this")
@@ -77,3 +82,21 @@ def crossval(
         table = as_markdown(compare(corpus, planned, out, rows, step=say))
         write_text(out / "robustness.md", table)
         typer.echo(table, nl=False)
+
+
+def _strength(results: Mapping[str, dict[str, Any]], out: Path) -> float | None:
+    """Return the strength of an enrolment that suits corpora left out, if it can be measured."""
+    try:
+        folds = {
+            name: (
+                result["predictions"],
+                Classifier(out / f"fold-{name}" / "model.onnx").enrolment.reference,
+            )
+            for name, result in results.items()
+        }
+        strength = choose_strength(folds)
+    except (CorpusError, ModelError) as error:
+        say(f"no strength of an enrolment is chosen: {error}")
+        return None
+    typer.echo(f"strength of an enrolment: {strength:.2f}")
+    return strength

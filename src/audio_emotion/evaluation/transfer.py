@@ -29,13 +29,17 @@ class Transfer(BaseModel):
     threshold: float = Field(ge=0, le=1)  # of a confident prediction, at that temperature
     clips: int = Field(ge=1)
     corpora: dict[str, "OnCorpus"]
+    strength: float | None = Field(None, ge=0, le=1)  # of an enrolment, where one was measured
 
     @classmethod
-    def measure(cls, results: Mapping[str, Mapping[str, Any]]) -> Self:
+    def measure(
+        cls, results: Mapping[str, Mapping[str, Any]], strength: float | None = None
+    ) -> Self:
         """Average over corpora, each of which counts the same.
 
         Args:
             results: of `folds.summarize`, for each corpus that a fold left out.
+            strength: as `enrolment.choose_strength`.
 
         Raises:
             CorpusError: there are fewer than two.
@@ -54,6 +58,7 @@ class Transfer(BaseModel):
                 )
                 for name, one in scored.items()
             },
+            strength=strength,
         )
 
     @classmethod

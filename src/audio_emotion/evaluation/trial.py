@@ -36,7 +36,8 @@ class Trial:
         seed: of the division and of the draws.
 
     Raises:
-        CorpusError: no speaker has more than `most` clips of `source`.
+        CorpusError: no speaker has more than `most` clips of `source`, or the rows are of a version
+            that did not record the seconds of speech.
     """
 
     rows: Sequence[Row]
@@ -47,6 +48,11 @@ class Trial:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not all("speech_dur" in row for row in self.rows):
+            raise CorpusError(
+                "the predictions do not say how many seconds of speech they rest on; predict again "
+                "with this version"
+            )
         if not self.speakers:
             raise CorpusError(
                 f"no speaker has more than {self.most} {self.source} clips; enrol from fewer, or "
@@ -103,7 +109,7 @@ class Trial:
             count: of clips that each speaker is enrolled from; 0: without enrolment.
             draw: number of the draw.
         """
-        rows = _probabilities(self.scored, self.labels)
+        rows = self._plain
         if not count:
             return rows
         wanted = {
@@ -111,6 +117,10 @@ class Trial:
             for speaker, found in self.drawn(count, draw).items()
         }
         return adjust(rows, np.array([wanted[row["speaker"]] for row in self.scored]))
+
+    @cached_property
+    def _plain(self) -> npt.NDArray[np.float32]:
+        return _probabilities(self.scored, self.labels)
 
     def _factors(self, rows: Sequence[Row], strength: float) -> Vector:
         seconds = [row["speech_dur"] for row in rows]

@@ -43,6 +43,7 @@ class Classifier:
     Attributes:
         path: of the model file.
         info: its metadata.
+        factors: of the probability of each label, `(labels,)`, for a speaker; None for nobody.
 
     Raises:
         ModelError: the file is missing, damaged or not a model file of this package.
@@ -59,12 +60,12 @@ class Classifier:
         self._threads = threads
         self.info: ModelInfo
         self._session, self.info = open_model(self.path, threads)
-        self._factors: npt.NDArray[np.float64] | None = None  # of the labels, for a speaker
+        self.factors: npt.NDArray[np.float64] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the path, the threads and the speaker; a copy opens the file again."""
         build = partial(Classifier, threads=self._threads)
-        return build, (self.path,), {"_factors": self._factors}
+        return build, (self.path,), {"factors": self.factors}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -133,10 +134,10 @@ class Classifier:
         """
         adjusted = object.__new__(type(self))
         adjusted.__dict__.update(self.__dict__)
-        adjusted._factors = None
+        adjusted.factors = None
         if speaker is not None:
             speaker.check(self.digest, self.labels)
-            adjusted._factors = speaker.factors(self.enrolment)
+            adjusted.factors = speaker.factors(self.enrolment)
         return adjusted
 
     def __call__(
@@ -282,10 +283,10 @@ class Classifier:
                 f"{self.path} gives probabilities of shape {probabilities.shape} for "
                 f"{len(waveforms)} signals and {len(self.labels)} labels"
             )
-        if self._factors is not None:
+        if self.factors is not None:
             from .speaker import adjust
 
-            probabilities = adjust(probabilities, self._factors)
+            probabilities = adjust(probabilities, self.factors)
         return probabilities, extents, voicing
 
 

@@ -135,13 +135,14 @@ class Speaker:
                 f"the speaker was enrolled with another model file ({self.model[:12]}…) than this "
                 f"({model[:12]}…), whose probabilities mean something else; enrol again with this"
             )
-        if tuple(self.log_probabilities) != labels:
+        if set(self.log_probabilities) != set(labels):
             raise SpeakerError("the speaker has other labels than the model; enrol again")
 
     def factors(self, enrolment: Enrolment) -> Vector:
         """Return what each label's probability is multiplied by, `(labels,)`."""
         strength = strength_for(self.speech_dur, enrolment.strength)
-        return factors(self.log_probabilities, enrolment.reference, strength)
+        mean = {label: self.log_probabilities[label] for label in enrolment.reference}
+        return factors(mean, enrolment.reference, strength)
 
 
 def strength_for(speech_dur: float, strength: float) -> float:

@@ -150,6 +150,8 @@ def _recalibrated(trained: TrainedModel, transfer: Transfer | None) -> TrainedMo
     if enrolment:
         temperatures = trained.calibration.temperature, calibration.temperature
         enrolment = at_temperature(enrolment, *temperatures)
+        if transfer.strength is not None:
+            enrolment = enrolment.model_copy(update={"strength": transfer.strength})
     return replace(trained, calibration=calibration, enrolment=enrolment)
 
 

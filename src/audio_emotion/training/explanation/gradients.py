@@ -64,9 +64,12 @@ def attribute(
         power = frontend.mel_power(frontend.place(waveform, *extent))
         mask = frontend.frame_mask(power, extent[1])
         mel = frontend.decibel(power, mask)
-        probabilities = _probabilities(trained, mel, mask)[0]
+        shift = torch.zeros(len(classifier.labels))
+        if classifier.factors is not None:
+            shift = torch.from_numpy(np.log(classifier.factors)).float()
+        probabilities = _probabilities(trained, mel, mask, shift)[0]
     shown = probabilities.argsort(descending=True)[:SHOWN].tolist()
-    gradients = IntegratedGradients(lambda mel, mask: _probabilities(trained, mel, mask))
+    gradients = IntegratedGradients(lambda mel, mask: _probabilities(trained, mel, mask, shift))
     evidence = [
         gradients.attribute(
             mel, quiet(mel), label, (mask,), n_steps=steps, internal_batch_size=BATCH
@@ -88,10 +91,10 @@ def quiet(mel: Tensor) -> Tensor:
     return torch.clamp(mel + 20 * math.log10(QUIET), min=-TOP_DB)
 
 
-def _probabilities(trained: TrainedModel, mel: Tensor, mask: Tensor) -> Tensor:
+def _probabilities(trained: TrainedModel, mel: Tensor, mask: Tensor, shift: Tensor) -> Tensor:
     model = trained.model
     logits = model.network(model.frontend.normalise(mel, mask), mask)
-    return torch.softmax(logits / trained.calibration.temperature, 1)
+    return torch.softmax(logits / trained.calibration.temperature + shift, 1)
 
 
 def _shipped(classifier: Classifier) -> Path:
