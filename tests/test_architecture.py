@@ -22,7 +22,7 @@ LAYERS = {  # parts that each part may import, beside the base
     "formats": {"evaluation", "inference", "timeline"},
     "batch": {"formats", "timeline", "inference"},
     "training": {"evaluation", "inference", "datasets", "config"},
-    "web": {"formats", "inference"},
+    "web": {"formats", "inference", "timeline"},
     "server": {"web", "formats", "timeline", "inference"},
     "client": {"formats", "timeline", "inference"},
     "cli": {

@@ -79,8 +79,9 @@ def test_clips_of_labels_that_were_not_trained_on_calibrate_nothing() -> None:
         def val_dataloader(self) -> list[Batch]:
             return [batch]
 
-    logits, labels = val_logits(module, Loaders())  # type: ignore[arg-type]
+    logits, labels, corpora = val_logits(module, Loaders())  # type: ignore[arg-type]
     assert labels.tolist() == [6]
+    assert corpora.tolist() == [0]
     assert np.isneginf(logits[0, 5])
     assert np.isfinite(logits[0, 6])
 

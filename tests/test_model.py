@@ -95,6 +95,10 @@ def test_short_signals_are_predicted_as_in_the_whole_window(
         noise = rng.standard_normal(size).astype(np.float32)
         expected = probabilities(trained, noise)
         np.testing.assert_allclose(classifier.windows(noise), expected, atol=AGREEMENT)
+    for first in (8000, 12_000, 16_000):  # speech up to both ends, whose extent goes beyond them
+        cut = voice(2.0)[None, first : first + 16_000]
+        expected = probabilities(trained, cut)
+        np.testing.assert_allclose(classifier.windows(cut), expected, atol=AGREEMENT)
 
 
 def test_the_shipped_weights_agree_with_the_shipped_model_file(

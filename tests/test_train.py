@@ -17,9 +17,10 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 
 from audio_emotion import Classifier
-from audio_emotion.datasets import load_corpus
+from audio_emotion.datasets import Clip, load_corpus
 from audio_emotion.errors import ConfigError, CorpusError, StoppedError, TrainingError
 from audio_emotion.evaluation.evaluate import evaluate
+from audio_emotion.labels import Emotion
 from audio_emotion.training import checkpoints
 from audio_emotion.training.cache import SignalCache
 from audio_emotion.training.callbacks import COLUMNS, MovingAverage
@@ -34,7 +35,7 @@ from audio_emotion.training.model import (
 )
 from audio_emotion.training.module import TrainingModule
 from audio_emotion.training.run import BEST, INIT, LAST, MODEL, stored_config
-from audio_emotion.training.train import computes_bf16, train
+from audio_emotion.training.train import _biases, computes_bf16, train
 from conftest import OPTIONS, RATE, TINY, TRAINING_WARNINGS, tiny, voice
 
 pytestmark = TRAINING_WARNINGS
@@ -438,3 +439,19 @@ def test_a_damaged_cache_file_is_made_again(tmp_path: Path) -> None:
     (path,) = tmp_path.rglob("*.npy")
     path.write_bytes(b"half")
     np.testing.assert_allclose(cache.get("d", {}, lambda: constant), constant, atol=1e-4)
+
+
+def test_a_label_that_is_all_of_a_corpus_gives_away_what_its_clips_can_spare() -> None:
+    """Of a hundred clips of ordinary speech, ninety stay neutral; an acted corpus changes nothing."""
+    items = [
+        Item(Clip(f"{label}", Emotion(label), Path(f"{label}.wav")), "", "train", corpus)
+        for corpus, label in ((0, 0), (0, 4), (1, 0))
+    ]
+    logits = np.zeros((120, 8), np.float32)
+    labels, corpora = np.zeros(120, np.int64), np.repeat([0, 1], [20, 100])
+    logits[20:, 0] = np.linspace(0.05, 5, 100)  # by which neutral leads
+    found = _biases(items, logits, labels, corpora)
+    assert list(found) == [0]
+    assert ((logits[20:, 0] - found[0]) > 0).sum() == 90
+    assert _biases(items[:2], logits[:20], labels[:20], corpora[:20]) == {}
+    assert _biases(items[2:], logits[20:], labels[20:], corpora[20:]) == {}  # nothing beside it

@@ -20,9 +20,9 @@ def enroll(
 ) -> None:
     """Tell the model what neutral sounds like in one voice, on one microphone.
 
-    Give 3 to 60 s of normal speech, then --speaker FILE to predict, timeline, listen or explain. The
-    file holds no audio, only eight means, but it is personal
-    data, and serves the model that wrote it alone.
+    Give 3 to 60 s of normal speech, then --speaker FILE to predict, timeline, listen or explain.
+    The file holds no audio, only eight means, but it is personal data, and serves the model that
+    wrote it alone.
 
     Examples:
 

@@ -71,6 +71,26 @@ def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int
     return 2 / (low + high)
 
 
+def spare_bias(logits: npt.NDArray[np.floating], label: int, recall: float) -> float:
+    """Return what can be taken from a label's logit while it stays the answer for enough clips.
+
+    Args:
+        logits: `(clips, classes)`, of clips whose label it is.
+        label: index of the class.
+        recall: share of the clips that must keep it as their answer.
+
+    Returns:
+        0 if they are fewer already.
+
+    >>> round(spare_bias(np.array([[3.0, 0], [2, 0], [1, 0], [0, 1]]), 0, 0.5), 3)
+    2.0
+    """
+    rivals = np.delete(logits, label, 1).max(1)
+    margins = np.sort(logits[:, label] - rivals)[::-1]
+    kept = int(np.ceil(recall * len(margins)))
+    return max(0.0, float(margins[kept - 1] - np.spacing(np.float32(abs(margins[kept - 1])))))
+
+
 def expected_calibration_error(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     """Return the mean difference of confidence and accuracy over bins, weighted by clips.
 

@@ -19,6 +19,7 @@ from .cache import SignalCache
 
 REFERENCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
 SINGLE_LABEL_WEIGHT = 0.5  # of a clip in the loss, where a clip of another corpus counts about 1
+SINGLE_LABEL_RECALL = 0.9  # of its validation clips; a larger one costs voices of other corpora
 MAIN_SHARE = 2  # of a batch, times what the root of its size gives the main corpus
 PITCH, NOISE, ORDER = 1, 2, 3  # streams of random numbers that never share a draw
 

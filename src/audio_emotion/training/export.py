@@ -65,9 +65,7 @@ class ExportedModel(nn.Module):
             loud part, `(batch, 2)`; and `Voicing`'s score, `(batch, 1)`.
         """
         start, length = self.frontend.extent(waveform)
-        placed = self.frontend.place(
-            waveform, start, length, self._window(length, waveform.shape[1])
-        )
+        placed = self.frontend.place(waveform, start, length, self._window(length))
         if self.mel_power is None:
             spectrum = self.frontend.power(placed)
             power = spectrum @ self.frontend.filters.T
@@ -80,12 +78,12 @@ class ExportedModel(nn.Module):
         extent = torch.cat([first, end - first], 1)
         return (logits / self.temperature).softmax(1), extent, self.voicing(spectrum)
 
-    def _window(self, length: Tensor, samples: int) -> int:
+    def _window(self, length: Tensor) -> int:
         """Return how many samples to look at: no more than matter for the longest extent."""
         config, context = self.frontend.config, self.network.context
         if context is None or not config.uses_mask:
             return config.window
-        far = torch.clamp(length.max(), max=samples) + context * config.hop_length
+        far = length.max() + context * config.hop_length
         window: int = torch.clamp(far, max=config.window).item()  # type: ignore[assignment]
         torch._check(window >= config.n_fft)  # type: ignore[no-untyped-call]
         torch._check(window <= config.window)  # type: ignore[no-untyped-call]
