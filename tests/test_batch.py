@@ -199,6 +199,25 @@ def test_rows_are_those_of_the_classifier(tmp_path: Path, classifier: Classifier
         assert row["fingerprint"] == Job().fingerprint()
 
 
+def test_a_column_names_who_speaks(tmp_path: Path, classifier: Classifier) -> None:
+    first, second, third = sorted(recordings(tmp_path / "in", 3).iterdir())
+    me = classifier.enroll([SAMPLES[0], SAMPLES[1], SAMPLES[2]])
+    me.save(tmp_path / "me.json")
+    lines = [f"{first},{tmp_path}/me.json", f"{second},", f"{third},{tmp_path}/nobody.json"]
+    (tmp_path / "list.csv").write_text("\n".join(["path,who", *lines]))
+    parts = work(
+        tmp_path / "out", tmp_path / "list.csv", classifier=classifier, speaker_column="who"
+    )
+    assert parts.complete
+    rows = {Path(row["uri"]).name: row for row in table(tmp_path / "out").to_pylist()}
+    for path, speaker in ((first, me), (second, None)):
+        expected = classifier.file(path, speaker=speaker)
+        assert rows[path.name]["confidence"] == pytest.approx(expected.confidence, abs=1e-6)
+    assert rows[third.name]["error"] == "bad_speaker"
+    with pytest.raises(ConfigError, match="has the column whom"):
+        batch(tmp_path / "other", tmp_path / "list.csv", speaker_column="whom").plan()
+
+
 def test_timelines_have_a_row_for_each_segment(tmp_path: Path, classifier: Classifier) -> None:
     source = recordings(tmp_path / "in", 1, "bad.flac")
     work(tmp_path / "out", source, classifier=classifier, task="timeline")

@@ -24,6 +24,7 @@ class Job:
     max_dur: float = MAX_DUR  # s of a recording that `emotions` reads
     time_limit: float = 600.0  # s that a recording may take
     memory: int = 2 << 30  # bytes that a worker may use beside those of the model
+    speaker_column: str = ""  # of the results: path of the file of who speaks, or nothing
 
     @property
     def model_path(self) -> Path:
@@ -33,9 +34,11 @@ class Job:
     def fingerprint(self) -> str:
         """Return what tells apart rows of another model, other settings or another version."""
         digest = hashlib.sha256(self.model_path.read_bytes())
-        settings = {"max_dur": self.max_dur}
+        settings: dict[str, object] = {"max_dur": self.max_dur}
         if self.task == "timeline":
             settings = asdict(TimelineSettings())
+        if self.speaker_column:
+            settings["speaker_column"] = self.speaker_column
         facts = [VERSION, __version__, self.task, settings]
         digest.update(json.dumps(facts, sort_keys=True).encode())
         return digest.hexdigest()[:16]

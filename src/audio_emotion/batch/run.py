@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import OutputError
+from ..errors import ConfigError, OutputError
 from ..inference.classifier import Classifier
 from .job import Job
 from .parts import Parts
 from .plan import Plan, check_plan, make_plan, read_plan, share
+from .rows import carried_name
+from .sources import carried_columns
 from .storage import Folder
 from .work.here import run_here
 from .work.shard import Part, ShardTask
@@ -51,12 +53,16 @@ class Batch:
 
         Raises:
             OutputError: the folder holds another batch, or there are neither plan nor sources.
+            ConfigError: no list has the column that should name speakers.
         """
         plan = read_plan(self.folder)
         if plan is None and not self.sources:
             raise OutputError(f"{self.folder.name} holds no batch; name its sources")
         if plan is None:
             labels = Classifier(self.job.model_path).labels
+            column = self.job.speaker_column
+            if column and column not in map(carried_name, carried_columns(self.sources)):
+                raise ConfigError(f"no list among the sources has the column {column}")
             plan = make_plan(self.job, labels, self.sources, self.folder)
         check_plan(plan, self.job, self.sources, self.folder)
         return plan

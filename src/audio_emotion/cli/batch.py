@@ -51,6 +51,9 @@ def batch(
     max_dur: Annotated[
         float, typer.Option(help="Seconds of each recording to read, for emotions.", min=0.1)
     ] = MAX_DUR,
+    speaker_column: Annotated[
+        str, typer.Option(help="Column of a list with the path of each recording's --speaker file.")
+    ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what there is and what it will take.")
     ] = False,
@@ -91,7 +94,7 @@ def batch(
     """
     if not out:
         raise typer.BadParameter("name the folder of results with --out")
-    found = _batch(sources or [], out, task, model, jobs, cluster, shard, max_dur)
+    found = _batch(sources or [], out, task, model, jobs, cluster, shard, max_dur, speaker_column)
     if dry_run:
         return _dry_run(found)
     from ..batch.parts import Parts
@@ -126,6 +129,7 @@ def _batch(
     cluster: str | None,
     shard: str | None,
     max_dur: float,
+    speaker_column: str,
 ) -> "Batch":
     try:
         from ..batch.job import TASKS, Job
@@ -142,7 +146,7 @@ def _batch(
     if shard:
         share((), shard)
     path = str(model.absolute()) if model else ""
-    job = Job(task, path, max_dur=max_dur)
+    job = Job(task, path, max_dur=max_dur, speaker_column=speaker_column)
     return Batch(job, tuple(sources), Folder(out), jobs or _processors(), cluster, shard)
 
 

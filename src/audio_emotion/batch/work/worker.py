@@ -20,6 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
+from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from typing import Any, TypeVar
 from ...audio import store_audio
 from ...errors import AudioEmotionError, ConfigError, ModelError
 from ...inference.classifier import Classifier
+from ...inference.speaker import Speaker
 from ...notices import Code
 from ...timeline.recording import timelines_of_file
 from ..job import Job
@@ -49,6 +51,7 @@ def main() -> None:
         except AudioEmotionError as error:
             _send(channel, {"failed": str(error)})
             return
+        _ = classifier.digest  # read once, for all speakers
         _limit(job.memory)
         _send(channel, {"ready": True})
         _serve(channel, job, classifier)
@@ -74,11 +77,12 @@ def begin(job: Job, classifier: Classifier, item: dict[str, Any]) -> Rest:
     facts: Row = {"sha256": None}
 
     def read() -> Callable[[], Iterable[Row]]:
+        own = of_speaker(job, classifier, item)
         file, facts["sha256"] = closing.enter_context(opened(item))
         if job.task == "timeline":
-            return lambda: of_timeline(next(timelines_of_file(file, classifier)))
+            return lambda: of_timeline(next(timelines_of_file(file, own)))
         signal, notices = store_audio(file, classifier.sampling_rate, max_dur=job.max_dur)
-        return lambda: of_prediction(classifier.stored(signal), notices)
+        return lambda: of_prediction(own.stored(signal), notices)
 
     predict, problem = _guarded(read)
 
@@ -88,6 +92,21 @@ def begin(job: Job, classifier: Classifier, item: dict[str, Any]) -> Rest:
         return {**facts, **(failed or {"rows": rows})}
 
     return rest
+
+
+def of_speaker(job: Job, classifier: Classifier, item: dict[str, Any]) -> Classifier:
+    """Return the classifier, adjusted to the speaker whose file a column names.
+
+    Raises:
+        SpeakerError: the file is missing or damaged, or belongs to another model.
+    """
+    path = item.get(job.speaker_column) if job.speaker_column else None
+    return classifier.for_speaker(_speaker(str(path))) if path else classifier
+
+
+@lru_cache(1024)
+def _speaker(path: str) -> Speaker:
+    return Speaker.load(path)
 
 
 def _guarded(call: Callable[[], T]) -> tuple[T | None, Row | None]:
