@@ -17,10 +17,11 @@ from audio_emotion.training import checkpoints
 from audio_emotion.training.cache import SignalCache
 from audio_emotion.training.crossval import PROTOCOL, _claim, crossval
 from audio_emotion.training.data import Batch
+from audio_emotion.training.finish import val_logits
 from audio_emotion.training.model import EmotionModel, load_best
 from audio_emotion.training.module import TrainingModule
 from audio_emotion.training.run import BEST, TrainingData, stored_data
-from audio_emotion.training.train import _check_run, train, val_logits
+from audio_emotion.training.train import _check_run, train
 from conftest import OPTIONS, TRAINING_WARNINGS, tiny, voice
 
 pytestmark = TRAINING_WARNINGS

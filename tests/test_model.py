@@ -185,9 +185,8 @@ def test_bad_metadata_are_refused_in_words(changes: dict[str, Any], message: str
 def test_outputs_of_another_shape_are_refused(tmp_path: Path) -> None:
     """With seven labels for eight probabilities, every name would be wrong."""
     graph = onnx.load(default_model())
-    for entry in graph.metadata_props:
-        if entry.key == "labels":
-            entry.value = json.dumps(EMOTIONS[:7])
+    kept = {e.key: e.value for e in graph.metadata_props if e.key != "enrolment"}
+    onnx.helper.set_model_props(graph, kept | {"labels": json.dumps(EMOTIONS[:7])})
     onnx.save(graph, tmp_path / "seven.onnx")
     with pytest.raises(ModelError, match=r"seven\.onnx.*probabilities"):
         Classifier(tmp_path / "seven.onnx")(voice(), RATE)

@@ -26,6 +26,7 @@ from audio_emotion.training.cache import SignalCache
 from audio_emotion.training.callbacks import COLUMNS, MovingAverage
 from audio_emotion.training.data import Batch, EpochSampler, Item, class_weights
 from audio_emotion.training.export import export, export_weights
+from audio_emotion.training.finish import biases
 from audio_emotion.training.model import (
     EmotionModel,
     find_model,
@@ -35,7 +36,7 @@ from audio_emotion.training.model import (
 )
 from audio_emotion.training.module import TrainingModule
 from audio_emotion.training.run import BEST, INIT, LAST, MODEL, stored_config
-from audio_emotion.training.train import _biases, computes_bf16, train
+from audio_emotion.training.train import computes_bf16, train
 from conftest import OPTIONS, RATE, TINY, TRAINING_WARNINGS, tiny, voice
 
 pytestmark = TRAINING_WARNINGS
@@ -442,7 +443,7 @@ def test_a_damaged_cache_file_is_made_again(tmp_path: Path) -> None:
 
 
 def test_a_label_that_is_all_of_a_corpus_gives_away_what_its_clips_can_spare() -> None:
-    """Of a hundred clips of ordinary speech, ninety stay neutral; an acted corpus changes nothing."""
+    """Of a hundred clips of ordinary speech, ninety stay neutral; acted ones change nothing."""
     items = [
         Item(Clip(f"{label}", Emotion(label), Path(f"{label}.wav")), "", "train", corpus)
         for corpus, label in ((0, 0), (0, 4), (1, 0))
@@ -450,8 +451,8 @@ def test_a_label_that_is_all_of_a_corpus_gives_away_what_its_clips_can_spare() -
     logits = np.zeros((120, 8), np.float32)
     labels, corpora = np.zeros(120, np.int64), np.repeat([0, 1], [20, 100])
     logits[20:, 0] = np.linspace(0.05, 5, 100)  # by which neutral leads
-    found = _biases(items, logits, labels, corpora)
+    found = biases(items, logits, labels, corpora)
     assert list(found) == [0]
     assert ((logits[20:, 0] - found[0]) > 0).sum() == 90
-    assert _biases(items[:2], logits[:20], labels[:20], corpora[:20]) == {}
-    assert _biases(items[2:], logits[20:], labels[20:], corpora[20:]) == {}  # nothing beside it
+    assert biases(items[:2], logits[:20], labels[:20], corpora[:20]) == {}
+    assert biases(items[2:], logits[20:], labels[20:], corpora[20:]) == {}  # nothing beside it

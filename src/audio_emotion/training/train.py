@@ -4,12 +4,10 @@ import logging
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -20,19 +18,17 @@ from ..datasets import Corpus
 from ..datasets.provenance import Provenance
 from ..datasets.split import assign_splits
 from ..errors import AudioError, CorpusError, StoppedError, TrainingError
-from ..evaluation.calibration import calibrate, spare_bias
 from ..files import contents
 from .cache import SignalCache
 from .callbacks import History, Interrupt, MovingAverage, SafetensorsIO
 from .checkpoints import SUFFIX
-from .data import SINGLE_LABEL_RECALL, Batch, Clips, ClipsModule, Item, class_weights
+from .data import Clips, ClipsModule, Item, class_weights
+from .finish import finish
 from .model import (
     EmotionModel,
     TrainedModel,
     initialise,
-    load_best,
     load_model,
-    neutral_reference,
 )
 from .module import TrainingModule
 from .run import CHECKPOINTS, INIT, LAST, MODEL, TrainingData, stored_config, stored_data, write_run
@@ -101,7 +97,7 @@ def train(
     module = TrainingModule(config, model, class_weights(config, items))
     clips = ClipsModule(items, config, cache)
     if _fit(module, clips, run, [watch] if watch else [], trainer_options or {}):
-        _finish(run, module, clips)  # other processes of this training leave that to this one
+        finish(run, module, clips)  # other processes of this training leave that to this one
     return run / MODEL
 
 
@@ -125,65 +121,6 @@ def _fit(
     except SystemExit as error:  # how Lightning ends on Ctrl-C
         raise StoppedError(f"{run} keeps its last whole epoch; --resume continues it") from error
     return bool(trainer.is_global_zero)
-
-
-def _finish(run: Path, module: TrainingModule, clips: ClipsModule) -> None:
-    """Calibrate the best epoch, measure its neutral speech, and save it as the trained model."""
-    best = load_best(run)
-    module.model.load_state_dict(best.model.state_dict())
-    logits, labels, corpora = val_logits(module, clips)
-    network = best.model.network
-    for label, bias in _biases(clips.items, logits, labels, corpora).items():
-        logits[:, label] -= bias
-        network.get_parameter(f"{network.last_layer}.bias").data[label] -= bias
-    calibration = calibrate(logits, labels)
-    done = TrainedModel(best.model, best.architecture, best.data, calibration, best.scores)
-    number = {item.clip: n for n, item in enumerate(clips.items) if item.split == "val"}
-    decoded = Clips(clips.items, module.config, clips.cache, augment=False)
-    enrolment = neutral_reference(done, number, lambda clip: decoded[0, number[clip]][0])
-    replace(done, enrolment=enrolment).save(run / MODEL)
-
-
-def _biases(
-    items: Sequence[Item], logits: np.ndarray, labels: np.ndarray, corpora: np.ndarray
-) -> dict[int, float]:
-    """Return what is taken from the logit of each label that is all that a corpus has.
-
-    Nothing in such a corpus says when its label is wrong, so a network learns the corpus rather
-    than the label, and gives that to whatever is unlike the other corpora.  What its own clips can
-    spare is taken away again.
-    """
-    found: dict[int, set[int]] = {}
-    for item in items:
-        found.setdefault(item.corpus, set()).add(int(item.clip.label))
-    single = [corpus for corpus, own in found.items() if len(own) == 1 and len(found) > 1]
-    mine = np.isin(corpora, single)
-    return {
-        int(label): spare_bias(logits[mine & (labels == label)], label, SINGLE_LABEL_RECALL)
-        for label in np.unique(labels[mine])
-    }
-
-
-@torch.no_grad()
-def val_logits(
-    module: TrainingModule, clips: ClipsModule
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return logits `(clips, classes)`, and label and corpus of each clip, `(clips,)`.
-
-    Logits are -inf for labels that a corpus lacks.  Clips with a label that their corpus was not
-    trained on are left out.
-    """
-    module.eval()
-    logits, labels, corpora = [], [], []
-    for batch in clips.val_dataloader():
-        batch = Batch(*(values.to(module.device) for values in batch))
-        _, _, allowed = module.targets(batch)
-        known = allowed.gather(1, batch.labels[:, None])[:, 0]
-        found = module.model(batch.waveforms).masked_fill(~allowed, -np.inf)
-        logits.append(found[known].cpu().numpy())
-        labels.append(batch.labels[known].cpu().numpy())
-        corpora.append(batch.corpora[known].cpu().numpy())
-    return np.concatenate(logits), np.concatenate(labels), np.concatenate(corpora)
 
 
 def _settled(config: Config, corpus: Corpus) -> Config:

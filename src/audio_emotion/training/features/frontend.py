@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ...config import FrontendConfig
-from ..workarounds import prepare
 from .mel import mel_filters
+from .workarounds import prepare
 
 AT_ONCE = 4  # clips transformed at a time, so that their spectra stay in the processor's cache
 BANDS = 16  # mel bands multiplied at a time

@@ -9,7 +9,7 @@ import { openMicrophone } from "./microphone.js";
 import { Problem } from "./problem.js";
 import { fromFile, fromMicrophone } from "./recording.js";
 import { TimelineView } from "./timeline.js";
-import { drawWaveform, Player } from "./waveform.js";
+import { drawWaveform, lastOf, onceAFrame, Player } from "./waveform.js";
 
 const $ = (id) => document.getElementById(id);
 const facts = await json("page.json");
@@ -220,31 +220,6 @@ async function goLive(button) {
   }
 }
 
-const drawings = new Map(); // what the next frame draws, by name
-
-/** Draw with the next frame; of several drawings of a name only the last. */
-function onceAFrame(name, draw) {
-  if (!drawings.has(name)) {
-    requestAnimationFrame(() => {
-      const latest = drawings.get(name);
-      drawings.delete(name);
-      latest();
-    });
-  }
-  drawings.set(name, draw);
-}
-
-/** Return the last samples of blocks, after silence where there are fewer. */
-function lastOf(blocks, length) {
-  const found = new Float32Array(length);
-  let end = length;
-  for (let n = blocks.length - 1; n >= 0 && end > 0; end -= blocks[n--].length) {
-    const block = blocks[n].subarray(Math.max(0, blocks[n].length - end));
-    found.set(block, end - block.length);
-  }
-  return found;
-}
-
 function running(button, on) {
   $("level").hidden = !on;
   $("engines").disabled = on;
@@ -279,7 +254,7 @@ $("voice").hidden = !facts.enrolment;
 $("voice-save").onclick = () => download(new Blob([fileOf(speaker)]), "speaker.json");
 $("voice-forget").onclick = () => {
   showVoice(null);
-  if (recording) take(recording).catch(show);
+  if (recording && !stop) take(recording).catch(show);
 };
 $("file").onchange = () => takeFile($("file").files[0]).then(() => { $("file").value = ""; });
 $("explain").onclick = () => explain().catch(show);

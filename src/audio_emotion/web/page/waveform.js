@@ -60,3 +60,28 @@ export class Player {
     this.audio.play().catch(() => {}); // of a format that this browser does not play
   }
 }
+
+const drawings = new Map(); // what the next frame draws, by name
+
+/** Draw with the next frame; of several drawings of a name only the last. */
+export function onceAFrame(name, draw) {
+  if (!drawings.has(name)) {
+    requestAnimationFrame(() => {
+      const latest = drawings.get(name);
+      drawings.delete(name);
+      latest();
+    });
+  }
+  drawings.set(name, draw);
+}
+
+/** Return the last samples of blocks, after silence where there are fewer. */
+export function lastOf(blocks, length) {
+  const found = new Float32Array(length);
+  let end = length;
+  for (let n = blocks.length - 1; n >= 0 && end > 0; end -= blocks[n--].length) {
+    const block = blocks[n].subarray(Math.max(0, blocks[n].length - end));
+    found.set(block, end - block.length);
+  }
+  return found;
+}
