@@ -12,7 +12,7 @@ export function enrolled(regions, facts) {
   const { enrolment, labels, model } = facts, { min_dur: least, max_dur: most } = enrolment;
   const total = regions.reduce((sum, { seconds }) => sum + seconds, 0);
   if (total < least) {
-    throw new Problem(`${total.toFixed(1)} s of speech are too little; an enrolment needs ${least} s: speak longer.`);
+    throw new Problem(`${total.toFixed(2)} s of speech are too little; an enrolment needs ${least} s: speak longer.`);
   }
   let left = most;
   const logs = labels.map(() => 0);
