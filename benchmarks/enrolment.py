@@ -58,7 +58,9 @@ def read_fold(folder: Path, corpus: Corpus, kept: Path) -> Fold:
     """Return the predictions of a fold, computed once."""
     name = folder.name.removeprefix("fold-")
     if not kept.exists():
-        kept.write_text(json.dumps(predicted(Classifier(folder / "model.onnx"), corpus, name)))
+        kept.write_text(
+            json.dumps(predicted(Classifier(folder / "model.onnx", threads=1), corpus, name))
+        )
     found = json.loads(kept.read_text())
     rows = {who: restrict(found["rows"][who], found["labels"][who]) for who in WHO}
     return Fold(name, found["rows"], rows, found["reference"])

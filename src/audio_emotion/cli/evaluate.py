@@ -63,7 +63,8 @@ def evaluate(
       audio-emotion evaluate model.onnx MINE --shared-labels --enroll 3
     """
     refuse_overwrite(out, force)
-    classifier = Classifier(None if str(model) == "default" and not model.exists() else model)
+    path = None if str(model) == "default" and not model.exists() else model
+    classifier = Classifier(path, threads=1)  # several would wait for each other at every clip
     corpus = read_corpora(data, classifier.labels)
     try:
         result = evaluate_model(

@@ -113,7 +113,7 @@ def _run(
     )
     export(run, run / "model.onnx")
     rows, errors = predict_clips(
-        Classifier(run / "model.onnx"), (corpus.clips[n] for n in fold.members("test"))
+        Classifier(run / "model.onnx", threads=1), (corpus.clips[n] for n in fold.members("test"))
     )
     if errors:
         first = f"{errors[0]['clip']}: {errors[0]['error']}"
