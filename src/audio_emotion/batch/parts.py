@@ -166,7 +166,7 @@ class Parts:
 
     def _rows(self, part: Part) -> list[dict[str, Any]]:
         with self.folder.open(self.name(part)) as file:
-            return pq.read_table(file).to_pylist()  # type: ignore[no-any-return]
+            return pq.ParquetFile(file).read(use_threads=False).to_pylist()  # type: ignore[no-any-return]
 
     def _read(self, name: str) -> Part:
         with translated(OutputError, f"{self.folder.name}/{name}"), self.folder.open(name) as file:
@@ -181,7 +181,7 @@ class Parts:
         seen, rows = np.zeros(self.plan.files, bool), 0
         for name in self.names():
             with translated(OutputError, name), self.folder.open(name) as file:
-                table = pq.read_table(file)
+                table = pq.ParquetFile(file).read(use_threads=False)
             if not table.schema.equals(layout):
                 raise OutputError(f"{self.folder.name}/{name} has other columns than the plan")
             items = np.unique(table["item"].to_numpy())
