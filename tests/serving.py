@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import soundfile
 
+from audio_emotion import read_audio
 from audio_emotion.server.run import Server, server
 from audio_emotion.server.settings import Limits, ServerSettings
 from audio_emotion.server.state import State
@@ -18,6 +21,7 @@ from audio_emotion.server.work.tasks import Answer, Task
 
 PATIENCE = 120.0  # s after which something has gone wrong, however busy the machine
 TOKEN = "a-token-for-tests-only"
+SAMPLES = Path(__file__).parents[1] / "samples"  # `conftest` is another module in each folder
 
 
 @dataclass
@@ -85,3 +89,11 @@ class Held:
             return answer
 
         patch.setattr(Task, kind, held)
+
+
+def normal_voice(path: Path) -> Path:
+    """Write enough speech for an enrolment."""
+    found = [read_audio(SAMPLES / name) for name in ("fast_high.flac", "slow_low.flac")]
+    signal = np.concatenate([signal for signal, _ in found])
+    soundfile.write(path, signal, found[0][1], subtype="FLOAT")
+    return path

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,22 @@ def test_output_is_not_overwritten_without_force(
     assert float(row["confidence"]) == max(float(row[label]) for label in EMOTIONS)
 
 
+def interrupted(
+    monkeypatch: pytest.MonkeyPatch, call: int, interrupt: Callable[[], None], threads: int
+) -> None:
+    """Let `predict` be interrupted before it predicts its `call`-th recording."""
+    calls = []
+
+    def predict(classifier: Classifier, source: Any, **options: Any) -> FileResult:
+        calls.append(source)
+        if len(calls) == call:
+            interrupt()
+        return predict_file(classifier, source, **options)
+
+    monkeypatch.setattr(predict_command, "predict_file", predict)
+    monkeypatch.setattr(predict_command, "processors", lambda: threads)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("format_", ["table", "json", "jsonl", "csv"])
 def test_ctrl_c_keeps_the_finished_rows(
@@ -152,17 +169,12 @@ def test_ctrl_c_keeps_the_finished_rows(
     format_: str,
     number: signal.Signals,
 ) -> None:
-    calls = []
 
-    def interrupted(classifier: Classifier, source: Any, **options: Any) -> FileResult:
-        calls.append(source)
-        if len(calls) == 3:
-            with suppress(KeyboardInterrupt):  # as callbacks from C do
-                signal.raise_signal(number)
-        return predict_file(classifier, source, **options)
+    def interrupt() -> None:
+        with suppress(KeyboardInterrupt):  # as callbacks from C do
+            signal.raise_signal(number)
 
-    monkeypatch.setattr(predict_command, "predict_file", interrupted)
-    monkeypatch.setattr(predict_command, "processors", lambda: 1)
+    interrupted(monkeypatch, 3, interrupt, threads=1)
     out = tmp_path / "out"
     assert exit_code("predict", *[wav] * 5, "--format", format_, "--out", out) == 130
     assert f"stopped; 2 of 5 recordings are in {out}, 3 are missing" in capsys.readouterr().err
@@ -181,17 +193,12 @@ def test_ctrl_c_ends_several_threads(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    calls = []
 
-    def interrupted(classifier: Classifier, source: Any, **options: Any) -> FileResult:
-        calls.append(source)
-        if len(calls) == 6:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.5)
-        return predict_file(classifier, source, **options)
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
 
-    monkeypatch.setattr(predict_command, "predict_file", interrupted)
-    monkeypatch.setattr(predict_command, "processors", lambda: 2)
+    interrupted(monkeypatch, 6, interrupt, threads=2)
     out = tmp_path / "out.jsonl"
     assert exit_code("predict", *[wav] * 20, "--out", out) == 130
     kept = out.read_text().count("\n")

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import soundfile
 
 from audio_emotion import Classifier, Client, read_audio, timeline
 from audio_emotion import client as client_module
@@ -23,7 +22,7 @@ from audio_emotion.errors import (
 from audio_emotion.server.settings import Limits
 from audio_emotion.timeline import TimelineSettings
 from conftest import SAMPLES
-from serving import TOKEN, Service, serving
+from serving import TOKEN, Service, normal_voice, serving
 
 SAMPLE = SAMPLES / "fast_high.flac"
 
@@ -72,10 +71,8 @@ def test_a_prediction_is_that_of_the_classifier(client: Client) -> None:
 
 
 def test_a_speaker_is_enrolled_and_used(client: Client, tmp_path: Path) -> None:
-    own, path = Classifier(threads=1), tmp_path / "normal.wav"
-    parts = [read_audio(SAMPLES / name)[0] for name in ("fast_high.flac", "slow_low.flac")]
-    soundfile.write(path, np.concatenate(parts), read_audio(SAMPLE)[1], subtype="FLOAT")
-    me = client.enroll(path)
+    own = Classifier(threads=1)
+    me = client.enroll(normal_voice(tmp_path / "normal.wav"))
     adjusted = own.file(SAMPLE, speaker=me)
     assert client.file(SAMPLE, speaker=me).probabilities == pytest.approx(adjusted.probabilities)
     found = client.timeline(SAMPLE, speaker=me).probabilities

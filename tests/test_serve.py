@@ -19,7 +19,7 @@ from audio_emotion.inference.speaker import Speaker
 from audio_emotion.notices import Code
 from audio_emotion.server.problems import PROBLEMS
 from conftest import RATE, SAMPLES, voice
-from serving import Service, serving
+from serving import Service, normal_voice, serving
 
 SAMPLE = SAMPLES / "fast_high.flac"
 
@@ -322,10 +322,7 @@ def test_a_timeline_comes_back_from_its_json() -> None:
 @pytest.fixture(scope="module")
 def normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough speech for an enrolment."""
-    parts = [read_audio(SAMPLES / name)[0] for name in ("fast_high.flac", "slow_low.flac")]
-    path = tmp_path_factory.mktemp("normal") / "normal.wav"
-    soundfile.write(path, np.concatenate(parts), read_audio(SAMPLE)[1], subtype="FLOAT")
-    return path
+    return normal_voice(tmp_path_factory.mktemp("normal") / "normal.wav")
 
 
 @pytest.fixture(scope="module")

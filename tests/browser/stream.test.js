@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { write } from "../../src/audio_emotion/web/page/formats.js";
 import { Session } from "../../src/audio_emotion/web/page/session.js";
-import { TimelineStream } from "../../src/audio_emotion/web/page/stream.js";
+import { timelineOf } from "../../src/audio_emotion/web/page/stream.js";
 
 const golden = JSON.parse(readFileSync(process.env.GOLDEN, "utf8"));
 const { facts } = golden;
@@ -27,19 +27,6 @@ function signal({ pieces, length }) {
   return samples.subarray(0, length);
 }
 
-async function followed(samples, block) {
-  const stream = new TimelineStream(facts, model, detect), segments = [];
-  for (let at = 0; at < samples.length; at += block) {
-    segments.push(...(await stream.push(samples.subarray(at, at + block))).segments);
-  }
-  segments.push(...await stream.close());
-  const { step_dur, schema, version } = facts.timeline;
-  return {
-    schema, version, duration: stream.duration, labels: facts.labels, segments, step_dur,
-    probabilities: stream.axis.all(samples.length), warnings: [], clipped: 0,
-  };
-}
-
 /** Compare values, numbers within a little. */
 function close(found, expected, little) {
   if (typeof expected === "number") assert.ok(Math.abs(found - expected) <= little, `${found}, not ${expected}`);
@@ -54,7 +41,7 @@ test("timelines, as files, however the samples are cut", async () => {
   assert.ok(golden.timelines.some(({ texts }) => texts.csv.split("\n").length > 12));
   for (const made of golden.timelines) {
     for (const block of [160_000, 1234]) {
-      const timeline = await followed(signal(made), block);
+      const timeline = await timelineOf(signal(made), facts, model, detect, block);
       for (const format of ["csv", "srt", "vtt"]) assert.equal(write(timeline, format), made.texts[format]);
       close(JSON.parse(write(timeline, "json")), JSON.parse(made.texts.json), 1.01e-4);
     }

@@ -1,6 +1,5 @@
 """`audio-emotion batch`: very many recordings in, tables of their emotions out."""
 
-import os
 import sys
 import tempfile
 import threading
@@ -14,6 +13,7 @@ import typer
 
 from ..audio import MAX_DUR
 from ..errors import ConfigError, StoppedError
+from ..threads import processors
 from .options import Model, say, terminations_interrupt
 
 if TYPE_CHECKING:
@@ -147,11 +147,7 @@ def _batch(
         share((), shard)
     path = str(model.absolute()) if model else ""
     job = Job(task, path, max_dur=max_dur, speaker_column=speaker_column)
-    return Batch(job, tuple(sources), Folder(out), jobs or _processors(), cluster, shard)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Batch(job, tuple(sources), Folder(out), jobs or processors(), cluster, shard)
 
 
 def _dry_run(batch: "Batch") -> None:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..audio import FULL_SCALE
 from ..formats.timelines import SCHEMA, VERSION
 from ..formats.writers import COLOURS, OTHER
 from ..inference import classifier, enrolment, speaker, speech, vad
@@ -40,6 +41,7 @@ TIMELINE = {
     "threshold": TimelineSettings().speech_threshold,
     "edge": axis.EDGE,
     "min_window_dur": windows.MIN_DUR,
+    "full_scale": FULL_SCALE,
     "schema": SCHEMA,
     "version": VERSION,
 }

@@ -11,6 +11,7 @@ from ...audio import AudioStream, Signal
 from ...errors import AudioError
 from ...formats import explanations, predictions, timelines
 from ...formats.timeline_html import render_page
+from ...inference.classifier import Classifier
 from ...inference.explain import explain as explain_by_occlusion
 from ...inference.prediction import Prediction
 from ...inference.result import FileResult
@@ -50,7 +51,7 @@ class Task:
         """Predict one emotion for the recording: json or csv."""
         with worker.decoder.open(self.recording) as stream:
             signal = _gathered(stream)
-        found = worker.classifier(signal, stream.sampling_rate, speaker=self.speaker)
+        found = self._classifier(worker)(signal, stream.sampling_rate)
         notices = (*stream.notices, *found.warnings)
         prediction = replace(found, warnings=notices)
         self._count(found.duration, prediction.label, prediction.confident)
@@ -75,7 +76,7 @@ class Task:
                 if self.progress:
                     self.progress(done, stated)
 
-            classifier = worker.classifier.for_speaker(self.speaker)
+            classifier = self._classifier(worker)
             found = collect(blocks, stream.sampling_rate, classifier, self.settings, report)
         if found.broken:
             raise AudioError(found.broken)
@@ -88,7 +89,7 @@ class Task:
         """Find which seconds and frequencies support the prediction: json or svg."""
         with worker.decoder.open(self.recording) as stream:
             signal = _gathered(stream)
-        classifier = worker.classifier.for_speaker(self.speaker)
+        classifier = self._classifier(worker)
         found = explain_by_occlusion(signal, stream.sampling_rate, classifier)
         notices = tuple(stream.notices)
         if self.response_format == "svg":
@@ -107,6 +108,9 @@ class Task:
             signal = _gathered(stream)
         speaker = worker.classifier.enroll([(signal, stream.sampling_rate)])
         return _json(speaker.as_dict(), (*stream.notices, *speaker.warnings))
+
+    def _classifier(self, worker: Worker) -> Classifier:
+        return worker.classifier.for_speaker(self.speaker)
 
     def _write(self, worker: Worker, found: Timeline) -> str:
         if self.response_format == "html":

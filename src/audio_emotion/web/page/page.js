@@ -19,6 +19,7 @@ const player = new Player(follow);
 const view = new TimelineView(facts, (from, until) => player.play(from, until));
 const LEVEL_DUR = 3, LIVE_DUR = 10; // s of the microphone that are shown, and at least of a chart
 const ENROLL_DUR = 10; // s of a normal voice
+const INVITATION = $("voice-words").textContent; // until there is one
 const RECORDERS = { record: "Record", live: "Live", enroll: "Record your normal voice" };
 let engine = null, recording = null, speaker = null, stop = null, colour = "#888";
 
@@ -167,7 +168,7 @@ function showVoice(found) {
   const warnings = found?.warnings.map(({ message }) => ` ${message[0].toUpperCase()}${message.slice(1)}.`).join("") ?? "";
   $("voice-words").textContent = found
     ? `Your normal voice is known from ${found.speech_dur.toFixed(1)} s of speech, until you leave this page.${warnings}`
-    : "Optional: let the model hear your normal voice first, and it knows what neutral sounds like in it.";
+    : INVITATION;
 }
 
 // --- the microphone -------------------------------------------------------------------------------

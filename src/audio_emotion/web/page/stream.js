@@ -68,6 +68,24 @@ export class TimelineStream {
   }
 }
 
+const BLOCK_DUR = 10; // s of a recording that are followed at a time
+
+/** Return the timeline of a recording, with the fields of the service's.
+ *  @param block  samples that are followed at a time; they change nothing */
+export async function timelineOf(samples, facts, model, detect, block = BLOCK_DUR * facts.rule.rate) {
+  const stream = new TimelineStream(facts, model, detect), segments = [];
+  const { step_dur, schema, version, full_scale: full } = facts.timeline;
+  for (let at = 0; at < samples.length; at += block) {
+    segments.push(...(await stream.push(samples.subarray(at, at + block))).segments);
+  }
+  segments.push(...await stream.close());
+  return {
+    schema, version, duration: stream.duration, labels: facts.labels, segments, step_dur,
+    probabilities: stream.axis.all(samples.length), warnings: [],
+    clipped: samples.reduce((sum, sample) => sum + (Math.abs(sample) >= full), 0) / samples.length,
+  };
+}
+
 /** Windows in regions of speech: one every hop, and one flush with the region's end; in samples. */
 class Windows {
   constructor(window, hop, least) {

@@ -5,12 +5,10 @@ import { Problem } from "./problem.js";
 import { answer, speech } from "./rule.js";
 import { Session } from "./session.js";
 import { adjusted, enrolled, factorsOf } from "./speaker.js";
-import { TimelineStream } from "./stream.js";
+import { timelineOf } from "./stream.js";
 
 const CONTEXT = 64; // samples before a chunk that the detector sees with it
 const AT_ONCE = 64; // chunks given to the detector at a time
-const BLOCK_DUR = 10; // s of a recording that are followed at a time
-const FULL_SCALE = 0.999; // amplitude from which a sample counts as clipped
 let facts, classifier, detector, session;
 
 async function open(given) {
@@ -64,21 +62,6 @@ function detection() {
 
 const detect = (samples) => detection()(samples);
 
-/** Return the timeline of a recording, with the fields of the service's. */
-async function timeline(samples, speaker) {
-  const stream = new TimelineStream(facts, modelFor(speaker), detection()), segments = [];
-  const block = BLOCK_DUR * facts.rule.rate, { step_dur, schema, version } = facts.timeline;
-  for (let at = 0; at < samples.length; at += block) {
-    segments.push(...(await stream.push(samples.subarray(at, at + block))).segments);
-  }
-  segments.push(...await stream.close());
-  const clipped = samples.reduce((sum, sample) => sum + (Math.abs(sample) >= FULL_SCALE), 0) / samples.length;
-  return {
-    schema, version, duration: stream.duration, labels: facts.labels, segments, step_dur,
-    probabilities: stream.axis.all(samples.length), warnings: [], clipped,
-  };
-}
-
 /** Return the events of samples that arrive, between "begin" and "end". */
 async function follow(samples, speaker) {
   if (samples === "begin") session = new Session(facts, modelFor(speaker), detection());
@@ -88,7 +71,7 @@ async function follow(samples, speaker) {
 
 async function work({ open: given, samples, timeline: whole, live, enroll, speaker }) {
   if (given) return open(given);
-  if (whole) return timeline(whole, speaker);
+  if (whole) return timelineOf(whole, facts, modelFor(speaker), detection());
   if (live) return follow(live, speaker);
   if (enroll) return enrolled(await speech(enroll, facts, model, detect), facts);
   return answer(samples, facts, model, detect, speaker);
