@@ -4,7 +4,7 @@
         --data nEMO --data SPEECHOCEAN762 --out runs/across
     python benchmarks/enrolment.py runs/across RAVDESS CREMA-D nEMO SPEECHOCEAN762 --out runs/enrol
 
-For each corpus that was left out, the strength is chosen on the others.  Predictions are kept in
+For each corpus that was left out, the strength is chosen on the other folds.  Predictions stay in
 --out, so a second call only computes the tables.
 """
 
@@ -23,6 +23,7 @@ from audio_emotion.datasets import Clip, Corpus, load_corpora
 from audio_emotion.evaluation.analysis import Row, restrict
 from audio_emotion.evaluation.enrolment import (
     COUNTS,
+    LeftOut,
     choose_strength,
     compare,
     neutral_clips,
@@ -191,14 +192,16 @@ def main() -> None:
     corpus = load_corpora(arguments.data)
     folders = [path.parent for path in sorted(arguments.folds.glob("fold-*/model.onnx"))]
     folds = [read_fold(path, corpus, arguments.out / f"{path.name}.json") for path in folders]
-    heard = {fold.name: (fold.rows["test"], fold.reference) for fold in folds}
-    strengths = {
-        name: choose_strength({k: v for k, v in heard.items() if k != name})
-        if len(heard) > 1
-        else STRENGTH
-        for name in heard
+    left_out = {
+        fold.name: LeftOut(fold.rows["test"], fold.rows["val"], fold.reference) for fold in folds
     }
-    print(f"strength chosen on all: {choose_strength(heard):.2f}")
+    strengths = {
+        name: choose_strength(fold for other, fold in left_out.items() if other != name)
+        if len(left_out) > 1
+        else STRENGTH
+        for name in left_out
+    }
+    print(f"strength chosen on all: {choose_strength(left_out.values()):.2f}")
     header = ["left out", "scored", "strength", "UAR % without", *(f"{n} clips" for n in COUNTS)]
     for who, title in WHO.items():
         show(title, [*header, "neutral recall %", "ECE %"], gains(folds, who, strengths))

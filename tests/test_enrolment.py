@@ -23,11 +23,17 @@ from audio_emotion.errors import AudioError, CorpusError, ModelError, OutputErro
 from audio_emotion.evaluation.analysis import scores
 from audio_emotion.evaluation.calibration import softmax
 from audio_emotion.evaluation.enrolment import (
+    AFFORDED,
+    COUNTS,
+    DRAWS,
+    STRENGTHS,
+    LeftOut,
     at_temperature,
     choose_strength,
     compare,
     neutral_clips,
     reference,
+    strength_curve,
 )
 from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.evaluation.trial import Trial
@@ -391,15 +397,36 @@ def test_enrolment_helps_where_voices_differ_and_costs_little_where_not() -> Non
     assert wrong["conditions"][1]["uar"] < right["conditions"][1]["uar"]
 
 
+def left_out(shift: float, known: float) -> list[LeftOut]:
+    return [
+        LeftOut(speakers(shift, seed=n), speakers(known, seed=n + 9), at_home()) for n in range(2)
+    ]
+
+
 def test_the_strength_is_all_of_a_pure_offset_and_nothing_of_none() -> None:
     # With few clips the mean is uncertain, with voices alike any correction is noise.
-    moved = {str(n): (speakers(2.0, seed=n), at_home()) for n in range(2)}
-    same = {str(n): (speakers(0.0, seed=n), at_home()) for n in range(2)}
-    assert choose_strength(moved) >= 0.8
-    assert choose_strength(same) <= 0.5
+    assert choose_strength(left_out(2.0, known=2.0)) >= 0.8
+    assert choose_strength(left_out(0.0, known=2.0)) <= 0.5
+
+
+def test_no_strength_costs_known_corpora_more_than_they_can_afford() -> None:
+    folds = left_out(2.0, known=0.0)
+    known = [strength_curve(fold.known, fold.reference, COUNTS, DRAWS) for fold in folds]
+    costs = [max(curve[0] - curve[n] for curve in known) for n in range(len(STRENGTHS))]
+    unseen = [strength_curve(fold.rows, fold.reference, COUNTS, DRAWS) for fold in folds]
+    best = int(np.argmax(np.mean(unseen, 0)))
+    assert costs[best] > AFFORDED  # else this test shows nothing
+    chosen = STRENGTHS.index(choose_strength(folds))
+    assert 0 < chosen < best
+    assert costs[chosen] <= AFFORDED
+    better = [n for n in range(best) if np.mean(unseen, 0)[n] > np.mean(unseen, 0)[chosen]]
+    assert all(costs[n] > AFFORDED for n in better)
+
+
+def test_no_strength_is_chosen_from_predictions_without_seconds() -> None:
     old = [{k: v for k, v in row.items() if k != "speech_dur"} for row in speakers(1.0)]
     with pytest.raises(CorpusError, match="predict again"):
-        choose_strength({"A": (old, at_home())})
+        choose_strength([LeftOut(old, speakers(1.0), at_home())])
 
 
 def test_speakers_with_too_few_clips_are_left_out_and_counted() -> None:

@@ -7,8 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from ..config import DEFAULT, load_config
+from ..datasets import Corpus
 from ..errors import CorpusError, ModelError
-from ..evaluation.enrolment import choose_strength
+from ..evaluation.analysis import restrict
+from ..evaluation.enrolment import LeftOut, choose_strength
+from ..evaluation.evaluate import predict_clips, predictable_labels, select
 from ..evaluation.folds import as_text, summarize
 from ..evaluation.protocols import ACROSS_CORPORA, NAMES, REPEATS, build
 from ..evaluation.robustness import as_markdown, compare
@@ -74,7 +77,7 @@ def crossval(
     typer.echo(as_text(results))
     if planned.name == ACROSS_CORPORA and len(rows) == len(planned.folds):
         left_out = {fold.name: results[fold.name] for fold in planned.folds}
-        transfer = Transfer.measure(left_out, _strength(left_out, out))
+        transfer = Transfer.measure(left_out, _strength(left_out, corpus, out))
         write_text(out / CALIBRATION, transfer.model_dump_json(indent=2) + "\n")
         typer.echo(transfer.in_words())
         say(f"'audio-emotion export --calibration {out / CALIBRATION}' makes use of this")
@@ -84,19 +87,23 @@ def crossval(
         typer.echo(table, nl=False)
 
 
-def _strength(results: Mapping[str, dict[str, Any]], out: Path) -> float | None:
+def _strength(results: Mapping[str, dict[str, Any]], corpus: Corpus, out: Path) -> float | None:
     """Return the strength of an enrolment that suits corpora left out, if it can be measured."""
     try:
-        folds = {
-            name: (
-                result["predictions"],
-                Classifier(out / f"fold-{name}" / "model.onnx").enrolment.reference,
-            )
+        strength = choose_strength(
+            _left_out(Classifier(out / f"fold-{name}" / "model.onnx"), corpus, result)
             for name, result in results.items()
-        }
-        strength = choose_strength(folds)
+        )
     except (CorpusError, ModelError) as error:
         say(f"no strength of an enrolment is chosen: {error}")
         return None
     typer.echo(f"strength of an enrolment: {strength:.2f}")
     return strength
+
+
+def _left_out(classifier: Classifier, corpus: Corpus, result: Mapping[str, Any]) -> LeftOut:
+    """Predict the validation clips of a fold's model, too."""
+    clips, _ = select(classifier, corpus, "val")
+    labels = predictable_labels(classifier, clips, shared=True)
+    known = restrict(predict_clips(classifier, clips)[0], labels)
+    return LeftOut(result["predictions"], known, classifier.enrolment.reference)
