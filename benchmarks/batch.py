@@ -1,7 +1,7 @@
 """Speed, memory and planning of batches; writes benchmarks/batch.md.
 
-    python benchmarks/batch.py                                       # an hour on a quiet machine
-    python benchmarks/batch.py --files 40 80 --entries 100000        # a look at it
+    python benchmarks/batch.py                                    # 20 minutes on a quiet machine
+    python benchmarks/batch.py --files 40 80 --compared 80 --entries 100000       # a look at it
 
 The recordings are 200 variants of the samples, linked many times.  Each batch is the command as
 people type it, in a process of its own, with its start; the loop is one `Classifier(threads=1)`
@@ -37,7 +37,10 @@ SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.flac"))
 RESULTS = Path(__file__).parent / "batch.md"
 COMMAND = [sys.executable, "-m", "audio_emotion", "batch"]
 VARIANTS = 200
-ROUNDS = 3  # of the comparison of speeds
+ROUNDS = 2  # of the comparison of speeds
+REPEATS = 3  # of batches of less than MANY recordings, of which the start is a larger part
+MANY = 10_000
+LONG, LONG_DUR = 200, 30.0  # recordings, and s of each, as in docs/scaling.md
 ENTRY_BYTES = 960_000  # of a simulated recording: 30 s at 16 kHz in 16 bits
 MIB = 1 << 20
 
@@ -55,6 +58,7 @@ def main() -> None:
     """Measure, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, nargs="+", default=[500, 2_000, 5_000, 10_000, 20_000])
+    parser.add_argument("--compared", type=int, default=8_000, help="recordings, with a loop")
     parser.add_argument("--entries", type=int, default=10_000_000, help="of the simulated list")
     parser.add_argument("--plan", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -68,8 +72,9 @@ def main() -> None:
         parts = [
             f"# Batches\n\n`python benchmarks/batch.py`, {platform.machine()}, "
             f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start.",
-            speeds(folder, variants, arguments.files[0] * 2),
+            speeds(folder, variants, arguments.compared),
             slope(folder, variants, arguments.files),
+            minutes(folder),
             planning(folder, arguments.entries),
         ]
     arguments.out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -154,21 +159,48 @@ def speeds(folder: Path, variants: list[Path], count: int) -> str:
 
 def slope(folder: Path, variants: list[Path], counts: list[int]) -> str:
     """Measure time and memory over the number of recordings."""
-    lines = ["## Over the number of recordings\n\n`--jobs 2`.\n"]
+    lines = [
+        f"## Over the number of recordings\n\n`--jobs 2`; medians of {REPEATS} below {MANY:,}.\n"
+    ]
     lines += ["| files | s | ms a file | driver, MiB | workers, MiB |", "|--:|--:|--:|--:|--:|"]
     times = []
     for count in counts:
-        found = run(linked(folder, variants, count), "--jobs", "2")
+        source = linked(folder, variants, count)
+        runs = [run(source, "--jobs", "2") for _ in range(REPEATS if count < MANY else 1)]
+        found = sorted(runs, key=lambda one: one.seconds)[len(runs) // 2]
         times.append(found.seconds)
         each = 1000 * found.seconds / count
         memory = f"{found.driver:.0f} | {found.workers:.0f}"
         lines.append(f"| {count:,} | {found.seconds:.1f} | {each:.2f} | {memory} |")
-    rate, start = np.polyfit(counts, times, 1)
+    rate, start = np.polyfit(counts, times, 1, w=1 / np.array(times))  # noise is a share of time
     worst = max(abs(t - start - rate * n) / t for n, t in zip(counts, times, strict=True))
     lines.append(
         f"\nThe line {start:.1f} s + {1000 * rate:.2f} ms a file is off by {100 * worst:.1f} % "
         "at most."
     )
+    return "\n".join(lines)
+
+
+def minutes(folder: Path) -> str:
+    """Measure recordings of half a minute, in which somebody speaks throughout."""
+    source = folder / "long"
+    source.mkdir()
+    spoken = [soundfile.read(path, dtype="float32") for path in SAMPLES]
+    rate = spoken[0][1]
+    joined = np.concatenate([signal for signal, _ in spoken])
+    for number in range(LONG):
+        part = np.resize(np.roll(joined, -number * rate // 7), round(LONG_DUR * rate))
+        soundfile.write(source / f"{number:04}.flac", part, rate)
+    lines = [
+        f"## Long recordings\n\n{LONG} recordings of {LONG_DUR:.0f} s of speech, `--jobs 2`.\n"
+    ]
+    lines += ["| task | s | ms a recording | × real time |", "|---|--:|--:|--:|"]
+    for task in ("emotions", "timeline"):
+        seconds = run(source, "--jobs", "2", "--task", task).seconds
+        lines.append(
+            f"| `{task}` | {seconds:.1f} | {1000 * seconds / LONG:.0f} | "
+            f"{LONG * LONG_DUR / seconds:.0f} |"
+        )
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import lightning as L
 import numpy as np
@@ -224,6 +225,24 @@ def test_loss_is_pytorchs_for_whole_targets() -> None:
         logits, targets, factors[labels], torch.ones(16, 8, dtype=torch.bool)
     )
     torch.testing.assert_close(found, expected)
+
+
+def drawn(rank: int, world_size: int, step: int, seed: int = 0) -> torch.Tensor:
+    """Random numbers with which a process of a training augments a batch."""
+    trained = module(torch.ones(1, 8), f"train.seed={seed}")
+    trained._trainer = SimpleNamespace(  # type: ignore[assignment]
+        global_rank=rank, world_size=world_size, global_step=step
+    )
+    trained.on_train_batch_start(None, 0)
+    return torch.rand(8)
+
+
+def test_each_process_draws_its_own_augmentation_and_the_same_after_a_resume() -> None:
+    places = [(0, 2, 0), (1, 2, 0), (0, 2, 1), (1, 2, 1), (0, 2, 0, 1)]
+    first = [drawn(*place) for place in places]
+    assert len({tuple(numbers.tolist()) for numbers in first}) == len(places)
+    for place, numbers in zip(places, first, strict=True):
+        assert torch.equal(drawn(*place), numbers)
 
 
 def test_labels_that_a_corpus_lacks_are_left_out_of_its_loss() -> None:
