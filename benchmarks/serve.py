@@ -36,7 +36,8 @@ from audio_emotion import Classifier
 SAMPLES = Path(__file__).parents[1] / "samples"
 RESULTS = Path(__file__).parent / "serve.md"
 ROUNDS = 5  # of the comparison of processor time
-REQUESTS = 60  # in each, to either side
+REQUESTS = 120  # in each, to either side
+AT_ONCE = (1, 4)  # connections that they come from; with one, all processes often wait
 CLIENTS = (1, 2, 8, 64)
 LOAD_DUR = 10.0  # s for each number of clients
 OVERLOAD = 4  # times the throughput that was measured
@@ -172,24 +173,29 @@ def memory(process: psutil.Process) -> float:
     return float(sum(member.memory_info().rss for member in family(process))) / MIB
 
 
-async def one_by_one(clients: Clients, count: int) -> None:
-    """Send recordings one after the other, each at its answer to the one before."""
-    connection, tally = Connection(clients.port), Tally()
-    for _ in range(count):
-        await clients.ask(connection, tally)
-    connection.close()
+async def several(clients: Clients, count: int, at_once: int = 1) -> None:
+    """Send recordings, each at the answer to the one before on its connection."""
+    tally = Tally()
+
+    async def client() -> None:
+        connection = Connection(clients.port)
+        for _ in range(count // at_once):
+            await clients.ask(connection, tally)
+        connection.close()
+
+    await asyncio.gather(*(client() for _ in range(at_once)))
     assert tally.count(200) == count, tally
     assert not tally.wrong, tally
 
 
-def cost(process: psutil.Process, clients: Clients) -> tuple[float, float, float]:
+def cost(process: psutil.Process, clients: Clients, at_once: int) -> tuple[float, float, float]:
     """Return processor milliseconds a request: of the service, bare, and the median ratio."""
     bare = Classifier(threads=1)
-    asyncio.run(one_by_one(clients, REQUESTS))
+    asyncio.run(several(clients, REQUESTS, at_once))
     pairs = []
     for _ in range(ROUNDS):
         before = cpu_seconds(process)
-        asyncio.run(one_by_one(clients, REQUESTS))
+        asyncio.run(several(clients, REQUESTS, at_once))
         served = cpu_seconds(process) - before
         began = time.process_time()
         for number in range(REQUESTS):
@@ -251,12 +257,12 @@ def main() -> None:
         folder = Path(name)
         with service(folder / "a", "--waiting", str(max(CLIENTS))) as (process, port):
             clients = Clients(port)
-            costs = cost(process, clients)
+            costs = {n: cost(process, clients, n) for n in AT_ONCE}
             tallies = [asyncio.run(load(clients, n, arguments.load)) for n in CLIENTS]
         rate = OVERLOAD * max(t.count(200) for t in tallies) / arguments.load
         with service(folder / "b", "--waiting", "4") as (process, port):
             clients.port = port
-            asyncio.run(one_by_one(clients, REQUESTS))
+            asyncio.run(several(clients, REQUESTS))
             found = asyncio.run(overload(clients, process, rate, arguments.overload))
     text = report(costs, tallies, arguments, rate, *found)
     arguments.out.write_text(text, encoding="utf-8")
@@ -264,7 +270,7 @@ def main() -> None:
 
 
 def report(
-    costs: tuple[float, float, float],
+    costs: dict[int, tuple[float, float, float]],
     tallies: list[Tally],
     arguments: argparse.Namespace,
     rate: float,
@@ -273,15 +279,21 @@ def report(
     health: list[Any],
 ) -> str:
     """Return the tables as Markdown."""
-    served, alone, ratio = costs
     lines = [
         "# The service under load",
         "",
         f"`python benchmarks/serve.py --overload {arguments.overload:g}`, {platform.machine()}, "
         f"{os.cpu_count()} cores, clients on the same machine; the clips of `samples/`.",
         "",
-        f"Processor time a request: {served:.1f} ms in all processes of the service, "
-        f"{alone:.1f} ms in a bare one-thread `Classifier`; median ratio {ratio:.2f}.",
+        "Processor time a request, in all processes of the service and in a bare one-thread "
+        "`Classifier`:",
+        "",
+        "| connections | service | bare | median ratio |",
+        "|--:|--:|--:|--:|",
+        *(
+            f"| {number} | {served:.1f} ms | {alone:.1f} ms | {ratio:.2f} |"
+            for number, (served, alone, ratio) in costs.items()
+        ),
         "",
         "| clients | answers a second | p50 | p99 | refused | wrong | lost |",
         "|--:|--:|--:|--:|--:|--:|--:|",

@@ -345,6 +345,27 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing(
     assert post(client, SAMPLE.read_bytes()).status_code == 200
 
 
+def test_a_recording_on_its_way_keeps_others_out_for_a_moment(
+    service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a busy service lets in many at once, and refuses them after their bodies."""
+    monkeypatch.setattr("audio_emotion.server.work.pool.ARRIVAL_DUR", 2.0)
+    sound, pool = SAMPLE.read_bytes(), service.state.pool
+    head = (
+        f"POST /v1/audio/emotions HTTP/1.1\r\nHost: {service.host}:{service.port}\r\n"
+        f"X-API-Key: {TOKEN}\r\nContent-Length: {len(sound)}\r\n\r\n"
+    )
+    with socket.create_connection((service.host, service.port), timeout=PATIENCE) as slow:
+        slow.sendall(head.encode() + sound[:100])
+        wait_for(lambda: pool._arriving)
+        refused = post(client, sound)
+        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        wait_for(lambda: post(client, sound).status_code == 200)
+        slow.sendall(sound[100:])
+        assert slow.recv(12) == b"HTTP/1.1 200"
+    assert not pool._arriving
+
+
 def test_a_client_that_leaves_cancels_its_work(service: Service, block: Held) -> None:
     with (
         httpx.Client(base_url=service.url, headers={"X-API-Key": TOKEN}, timeout=0.5) as impatient,

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -19,6 +20,7 @@ from ..version import __version__
 from .guards.access import Access
 from .guards.allow import Allow, Tokens
 from .guards.body import BodyLimits
+from .guards.room import Room
 from .jobs.runner import Jobs
 from .metrics import Metrics
 from .problems import from_http, from_validation, response
@@ -134,6 +136,9 @@ def _answer_errors(app: FastAPI) -> None:
 def _guard(app: FastAPI, state: State) -> None:
     """Put the guards around the routes, the innermost first."""
     settings = state.settings
+    taking = (*recordings.router.routes, *speakers.router.routes)
+    routes = {route.path: route for route in taking if isinstance(route, APIRoute)}
+    app.add_middleware(Room, state=state, routes=routes)
     app.add_middleware(Allow, settings=settings, tokens=state.tokens)
     app.add_middleware(
         BodyLimits, limits=settings.limits, most=lambda path: _most(path, settings.limits)

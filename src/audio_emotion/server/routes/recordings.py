@@ -67,8 +67,6 @@ async def answered(
     """
     state = state_of(request)
     seconds = _seconds(request, state)
-    state.check_open()
-    state.pool.check_room()  # before the body is read
     limits = state.settings.limits
     async with received(request, state.uploads, limits.fields) as upload:
         options = merged(options, upload.options)
@@ -91,6 +89,7 @@ async def answered(
             speaker=speaker,
         )
         async with _wanted(request, recording.cancelled):
+            request.state.arrived()
             found = await _in_time(state.pool.run(what(task), recording.cancelled), seconds)
     return as_response(found, task.response_format)
 

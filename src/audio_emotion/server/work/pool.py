@@ -2,7 +2,9 @@
 
 import asyncio
 import math
+import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +21,8 @@ from ..settings import Limits
 from .decoder import Decoder
 
 T = TypeVar("T")
+ARRIVAL_DUR = 0.25  # s in which a recording that was let in should be there
+NICENESS = 10  # of the threads that predict; decoders inherit it
 SMOOTHING = 0.1  # share of the latest task in the mean duration of tasks
 
 
@@ -59,8 +63,9 @@ class Pool:
         self._limits = limits
         self._most = size + waiting
         self._depth = 0
+        self._arriving: dict[object, float] = {}  # until when each counts, the earliest first
         self._mean_dur = 0.1  # s of a task
-        self._threads = ThreadPoolExecutor(size, "worker")
+        self._threads = ThreadPoolExecutor(size, "worker", _yield_to_answers)
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()  # the latest has warm caches
         self._workers: list[Worker] = []
 
@@ -94,13 +99,32 @@ class Pool:
         for worker in self._workers:
             worker.decoder.close()
 
-    def check_room(self) -> None:
-        """Refuse work that could not even wait.
+    def expect(self) -> Callable[[], None]:
+        """Count a task whose recording is on its way, so that not too many are let in at once.
+
+        It counts for `ARRIVAL_DUR`, so slow clients do not keep others out.
+
+        Returns:
+            What is called once the recording is there, or does not come.
 
         Raises:
             ServiceError: the queue is full.
         """
-        if self._depth >= self._most:
+        self._check_room()
+        task = object()
+        self._arriving[task] = time.monotonic() + ARRIVAL_DUR
+
+        def arrived() -> None:
+            self._arriving.pop(task, None)
+
+        return arrived
+
+    def _check_room(self) -> None:
+        """Refuse work that could not even wait."""
+        now = time.monotonic()
+        while self._arriving and next(iter(self._arriving.values())) < now:
+            del self._arriving[next(iter(self._arriving))]
+        if self._depth + len(self._arriving) >= self._most:
             retry = max(1, math.ceil(self._depth / self.size * self._mean_dur))
             raise ServiceError(
                 f"{self._depth} recordings wait or run; ask again", Code.OVERLOADED,
@@ -117,7 +141,7 @@ class Pool:
         Raises:
             ServiceError: the queue is full.
         """
-        self.check_room()
+        self._check_room()
         loop = asyncio.get_running_loop()
         self._change_depth(1)
         future = self._threads.submit(self._work, task, time.monotonic())
@@ -144,6 +168,12 @@ class Pool:
     def _change_depth(self, by: int) -> None:
         self._depth += by
         self.metrics.queue_depth.labels(self._name).set(self._depth)
+
+
+def _yield_to_answers() -> None:
+    """Let the thread that answers everybody go first, where threads have priorities (Linux)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _later(loop: asyncio.AbstractEventLoop, call: Callable[[int], None], by: int) -> None:
