@@ -4,8 +4,8 @@
         --data nEMO --data SPEECHOCEAN762 --out runs/across
     python benchmarks/enrolment.py runs/across RAVDESS CREMA-D nEMO SPEECHOCEAN762 --out runs/enrol
 
-For each corpus that was left out, the strength is chosen on the other folds.  Predictions stay in
---out, so a second call only computes the tables.
+For each corpus that was left out, the strength is chosen on the other folds, and without its
+speakers.  Predictions stay in --out, so a second call only computes the tables.
 """
 
 import argparse
@@ -23,11 +23,13 @@ from audio_emotion.datasets import Clip, Corpus, load_corpora
 from audio_emotion.evaluation.analysis import Row, restrict
 from audio_emotion.evaluation.enrolment import (
     COUNTS,
+    STRENGTHS,
     LeftOut,
     choose_strength,
     compare,
     neutral_clips,
     reference,
+    strength_curve,
 )
 from audio_emotion.evaluation.evaluate import predict_clips
 from audio_emotion.evaluation.trial import Trial
@@ -36,6 +38,7 @@ from audio_emotion.inference.model_file import STRENGTH, Enrolment
 from audio_emotion.inference.speaker import NEUTRAL, log_mean
 
 WRONG = "angry"  # what the clips of a wrong enrolment are
+SCORED_DRAWS = 5  # of clips, for scores
 DRAWS = 20  # of clips, for the share of enrolments that are questioned
 KNOWN = 2  # speakers of each corpus in the training split that are predicted
 WHO = {
@@ -109,6 +112,21 @@ def measured(rows: Sequence[Row], clips: Sequence[Clip], labels: Sequence[str]) 
     return found
 
 
+def without(fold: Fold, corpus: str = "") -> LeftOut:
+    """Return what a strength is chosen on; with `corpus` none of its speakers has a say."""
+    known = [row for row in fold.rows["val"] if row["corpus"] != corpus]
+    return LeftOut(fold.rows["test"], known, fold.reference)
+
+
+def curves(folds: Sequence[Fold]) -> Iterable[list[str]]:
+    """Yield UAR over strengths, of corpora left out and of held-back speakers of known corpora."""
+    for who in ("test", "val"):
+        for fold in folds:
+            curve = strength_curve(fold.rows[who], fold.reference, COUNTS, SCORED_DRAWS)
+            name = fold.name if who == "test" else f"{WHO[who]}, run without {fold.name}"
+            yield [name, *(f"{100 * value:.1f}" for value in curve[::2])]
+
+
 def gains(folds: Sequence[Fold], who: str, strengths: dict[str, float]) -> Iterable[list[str]]:
     """Yield a line for each fold: UAR at each number of clips, and the recall of neutral."""
     for fold in folds:
@@ -139,10 +157,10 @@ def wrong(folds: Sequence[Fold], who: str, strengths: dict[str, float]) -> Itera
 
 
 def questioned(rows: Sequence[Row], at_home: dict[str, float], source: str) -> float:
-    """Return the share of enrolments from three clips of `source` that are warned about."""
-    trial, found = Trial(rows, at_home, 3, source), []
+    """Return the share of enrolments from five clips of `source` that are warned about."""
+    trial, found = Trial(rows, at_home, max(COUNTS), source), []
     for draw in range(DRAWS):
-        for drawn in trial.drawn(3, draw).values():
+        for drawn in trial.drawn(max(COUNTS), draw).values():
             table = np.array([list(row["probabilities"].values()) for row in drawn])
             found.append(bool(far_from_neutral(log_mean(table), trial.labels)))
     return float(np.mean(found))
@@ -192,16 +210,18 @@ def main() -> None:
     corpus = load_corpora(arguments.data)
     folders = [path.parent for path in sorted(arguments.folds.glob("fold-*/model.onnx"))]
     folds = [read_fold(path, corpus, arguments.out / f"{path.name}.json") for path in folders]
-    left_out = {
-        fold.name: LeftOut(fold.rows["test"], fold.rows["val"], fold.reference) for fold in folds
-    }
     strengths = {
-        name: choose_strength(fold for other, fold in left_out.items() if other != name)
-        if len(left_out) > 1
+        fold.name: choose_strength(without(other, fold.name) for other in folds if other != fold)
+        if len(folds) > 1
         else STRENGTH
-        for name in left_out
+        for fold in folds
     }
-    print(f"strength chosen on all: {choose_strength(left_out.values()):.2f}")
+    print(f"strength chosen on all: {choose_strength(without(fold) for fold in folds):.2f}")
+    show(
+        "each strength, means over 1, 3 and 5 clips",
+        ["left out, UAR %", *(f"{strength:.1f}" for strength in STRENGTHS[::2])],
+        curves(folds),
+    )
     header = ["left out", "scored", "strength", "UAR % without", *(f"{n} clips" for n in COUNTS)]
     for who, title in WHO.items():
         show(title, [*header, "neutral recall %", "ECE %"], gains(folds, who, strengths))

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from audio_emotion.batch.sources import find
 from audio_emotion.batch.storage import Folder
 from audio_emotion.batch.work import content
 from audio_emotion.batch.work.shard import Part, ShardTask, answers, run_shard
+from audio_emotion.cli import batch as commands
 from audio_emotion.cli.app import app
 from audio_emotion.cli.batch import describe
 from audio_emotion.errors import AudioEmotionError, AudioError, ConfigError, OutputError
@@ -495,3 +497,15 @@ def test_progress_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     tally.report(0.0, None, True)
     monkeypatch.setattr("time.monotonic", lambda: 11.0)
     assert describe(tally, 71, 0.0) == "1.0 h of audio, 1.0/s, 1:00 min left, 1 errors"
+
+
+def test_where_there_is_no_terminal_progress_is_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.REPORT_DUR == 60
+    monkeypatch.setattr(commands, "REPORT_DUR", 0.01)
+    with commands._progress(Tally(), 71):
+        time.sleep(0.2)
+    first, *more = capsys.readouterr().err.splitlines()
+    assert first.startswith("audio-emotion: 0 of 71 recordings, 0.0 h of audio")
+    assert more

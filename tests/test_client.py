@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import soundfile
 
 from audio_emotion import Classifier, Client, read_audio, timeline
 from audio_emotion import client as client_module
@@ -19,6 +20,7 @@ from audio_emotion.errors import (
     ServiceError,
     SpeakerError,
 )
+from audio_emotion.notices import Code
 from audio_emotion.server.settings import Limits
 from audio_emotion.timeline import TimelineSettings
 from conftest import SAMPLES
@@ -72,7 +74,8 @@ def test_a_prediction_is_that_of_the_classifier(client: Client) -> None:
 
 def test_a_speaker_is_enrolled_and_used(client: Client, tmp_path: Path) -> None:
     own = Classifier(threads=1)
-    me = client.enroll(normal_voice(tmp_path / "normal.wav"))
+    normal = normal_voice(tmp_path / "normal.wav")
+    me = client.enroll(normal)
     adjusted = own.file(SAMPLE, speaker=me)
     assert client.file(SAMPLE, speaker=me).probabilities == pytest.approx(adjusted.probabilities)
     found = client.timeline(SAMPLE, speaker=me).probabilities
@@ -82,6 +85,14 @@ def test_a_speaker_is_enrolled_and_used(client: Client, tmp_path: Path) -> None:
         client.timeline(SAMPLE, speaker=me, as_job=True)
     with pytest.raises(SpeakerError, match="another model"):
         client.file(SAMPLE, speaker=replace(me, model=64 * "0"))
+
+
+def test_what_qualifies_an_enrolment_comes_along(client: Client, tmp_path: Path) -> None:
+    signal, rate = read_audio(normal_voice(tmp_path / "normal.wav"))
+    soundfile.write(tmp_path / "clipped.wav", np.clip(20 * signal, -1, 1), rate)
+    found = client.enroll(tmp_path / "clipped.wav").warnings
+    assert Code.CLIPPED in [notice.code for notice in found]
+    assert found == Classifier(threads=1).enroll([tmp_path / "clipped.wav"]).warnings
 
 
 def test_a_timeline_is_that_of_the_package(client: Client) -> None:

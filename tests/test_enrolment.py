@@ -16,6 +16,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from audio_emotion import Classifier, Speaker, TimelineStream, explain, timeline
+from audio_emotion.cli import crossval
 from audio_emotion.cli.app import app
 from audio_emotion.cli.listen import Microphone, enrolled
 from audio_emotion.datasets import load_corpus
@@ -421,6 +422,20 @@ def test_no_strength_costs_known_corpora_more_than_they_can_afford() -> None:
     assert costs[chosen] <= AFFORDED
     better = [n for n in range(best) if np.mean(unseen, 0)[n] > np.mean(unseen, 0)[chosen]]
     assert all(costs[n] > AFFORDED for n in better)
+
+
+def test_a_cross_validation_by_corpus_chooses_the_strength(
+    ravdess: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    folds = dict(zip("AB", left_out(2.0, known=0.0), strict=True))
+    monkeypatch.setattr(crossval, "Classifier", lambda path: path.parent.name)
+    monkeypatch.setattr(crossval, "_left_out", lambda model, *_: folds[model[-1]])
+    found = crossval._strength({"A": {}, "B": {}}, load_corpus(ravdess), tmp_path)
+    assert found == choose_strength(folds.values())
+    assert f"strength of an enrolment: {found:.2f}" in capsys.readouterr().out
 
 
 def test_no_strength_is_chosen_from_predictions_without_seconds() -> None:

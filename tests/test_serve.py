@@ -341,6 +341,7 @@ def test_a_speaker_is_that_of_the_package(enrolled: str, normal: Path) -> None:
         **expected.as_dict(),
         "log_probabilities": pytest.approx(expected.log_probabilities, abs=1e-5),
     }
+    assert speaker.warnings == expected.warnings
 
 
 def test_a_speaker_adjusts_every_answer(client: httpx.Client, enrolled: str) -> None:

@@ -115,14 +115,18 @@ class Visit:
         """Record from the microphone, and wait for the answer or the problem."""
         self.tab.evaluate(FORGET)
         self.tab.click(f"#{button}")
+        self.end_recording(button, seconds)
+        self.wait()
+
+    def end_recording(self, button: str, seconds: float = 2.0) -> None:
+        """Wait until so much is recorded, and end it."""
         self.until(lambda: self._recorded() >= seconds)
         self.tab.evaluate(FORGET)
         self.tab.click(f"#{button}")
-        self.wait()
 
     def _recorded(self) -> float:
         """Return the seconds that the page says were recorded."""
-        found = re.match(r"([\d.]+) s\. Press", self.text("hint"))
+        found = re.match(r"([\d.]+) s of ", self.text("hint"))
         return float(found[1]) if found else 0.0
 
     def wait(self) -> None:

@@ -16,6 +16,16 @@ from serving import Service, serving
 SAMPLE = SAMPLES[0]
 PHONE = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
 LONG = ("fast_high.flac", "soft_breathy.flac", "slow_low.flac")
+LATE = """() => {  // the first answer of the service waits until it is released
+  const plain = window.fetch, held = new Promise((done) => { window.release = done; });
+  window.fetch = async (...request) => {
+    window.fetch = plain;
+    const response = await plain(...request);
+    window.held = true;
+    await held;
+    return response;
+  };
+}"""
 in_browser = pytest.mark.parametrize("page", ["browser"], indirect=True)
 by_service = pytest.mark.parametrize("page", ["server"], indirect=True)
 
@@ -47,6 +57,19 @@ def test_the_service_s_page_says_where_the_voice_goes(page: Visit) -> None:
     page.requests.clear()
     page.send(SAMPLE)
     assert [url.partition("/v1/")[2] for url in page.requests] == ["audio/emotions"]
+
+
+@by_service
+def test_an_answer_that_comes_late_is_not_shown_over_another_recording(page: Visit) -> None:
+    page.send(SAMPLES[1])
+    expected = page.probabilities
+    page.tab.evaluate(LATE)
+    page.tab.set_input_files("#file", SAMPLE)
+    page.until(lambda: page.tab.evaluate("window.held"))
+    page.send(SAMPLES[1])
+    page.tab.evaluate("window.release()")
+    page.tab.wait_for_timeout(500)
+    assert page.probabilities == expected
 
 
 @pytest.mark.parametrize("page", ["browser", "server"], indirect=True)
@@ -212,12 +235,21 @@ def test_without_the_runtime_the_service_answers(
         assert page.label in page.probabilities
 
 
-def test_the_token_is_asked_for(visit: Callable[..., Visit], tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["a file", "live"])
+def test_the_token_is_asked_for(
+    first: str, visit: Callable[..., Visit], sound: Path, tmp_path: Path
+) -> None:
+    wav(sound, speech("fast_high.flac", pause=0.5))
     with serving(tmp_path, tokens=("a-token-for-tests-only",)) as closed:
         page = visit("server", closed.url)
-        page.tab.set_input_files("#file", SAMPLE)
+        if first == "live":
+            page.tab.click("#live")
+        else:
+            page.tab.set_input_files("#file", SAMPLE)
         page.tab.fill("#token", "a-token-for-tests-only")
         page.tab.click("#token-dialog button")
+        if first == "live":
+            page.end_recording("live")
         page.wait()
         assert page.label in page.probabilities
         assert page.complaints.pop().startswith("Failed to load resource")  # of the 401

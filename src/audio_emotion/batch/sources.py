@@ -2,7 +2,7 @@
 
 A source that ends in .txt, .csv, .tsv or .parquet is a list; one that ends in .tar is an archive,
 whose members are read in place.  Listing yields one recording at a time; of an object store it
-holds one folder's listing.
+holds the listing of one folder, or of all that a pattern matches.
 """
 
 import csv

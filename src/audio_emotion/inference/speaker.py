@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ..errors import SpeakerError, translated
 from ..files import refuse_overwrite, write_text
 from ..labels import check_labels
-from ..notices import Notice
+from ..notices import Code, Notice
 from .model_file import Enrolment, LogProbability
 
 NEUTRAL = "neutral"  # the label
@@ -41,8 +41,17 @@ Rows = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 
 
+class _Warning(BaseModel):
+    """What qualifies an enrolment."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    code: Code
+    message: Annotated[str, Field(max_length=500)]
+
+
 class _Stored(BaseModel):
-    """The schema of a file."""
+    """The schema of a file, and of a service's answer, which has the warnings, too."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")
 
@@ -51,6 +60,7 @@ class _Stored(BaseModel):
     speech_dur: Annotated[float, Field(ge=MIN_DUR, le=MAX_DUR)]
     clips: Annotated[int, Field(ge=1)]
     log_probabilities: dict[str, LogProbability]
+    warnings: Annotated[list[_Warning], Field(max_length=20)] = []
 
     @field_validator("log_probabilities")
     @classmethod
@@ -108,7 +118,7 @@ class Speaker:
 
     @classmethod
     def parse(cls, content: str | bytes, origin: str) -> Self:
-        """Read what a file holds; `origin` names it in errors, which are those of `load`."""
+        """Read a file or a service's answer, named `origin` in errors, which are those of `load`."""
         if len(content) > MAX_BYTES:
             raise SpeakerError(f"{origin} has over {MAX_BYTES} bytes, so it is no speaker's file")
         try:
@@ -118,7 +128,10 @@ class Speaker:
             where = ".".join(map(str, first["loc"]))
             what = f"'{where}': {first['msg']}" if where else first["msg"]
             raise SpeakerError(f"{origin} is no speaker's file: {what}; enrol again") from error
-        return cls(stored.model, stored.speech_dur, stored.clips, stored.log_probabilities)
+        warnings = tuple(Notice(found.code, found.message) for found in stored.warnings)
+        return cls(
+            stored.model, stored.speech_dur, stored.clips, stored.log_probabilities, warnings
+        )
 
     def check(self, model: str, labels: tuple[str, ...]) -> None:
         """Refuse a model that the speaker was not enrolled with.

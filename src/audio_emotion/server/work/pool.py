@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -124,10 +125,11 @@ class Pool:
         now = time.monotonic()
         while self._arriving and next(iter(self._arriving.values())) < now:
             del self._arriving[next(iter(self._arriving))]
-        if self._depth + len(self._arriving) >= self._most:
-            retry = max(1, math.ceil(self._depth / self.size * self._mean_dur))
+        tasks = self._depth + len(self._arriving)
+        if tasks >= self._most:
+            retry = max(1, math.ceil(tasks / self.size * self._mean_dur))
             raise ServiceError(
-                f"{self._depth} recordings wait or run; ask again", Code.OVERLOADED,
+                f"{tasks} recordings wait or run; ask again", Code.OVERLOADED,
                 retry_after=retry,
             )  # fmt: skip
 
@@ -173,7 +175,8 @@ class Pool:
 def _yield_to_answers() -> None:
     """Let the thread that answers everybody go first, where threads have priorities (Linux)."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _later(loop: asyncio.AbstractEventLoop, call: Callable[[int], None], by: int) -> None:

@@ -103,11 +103,13 @@ class Task:
         return _json(values, notices)
 
     def enroll(self, worker: Worker) -> Answer:
-        """Learn a speaker's neutral voice from the recording: the content of a speaker's file."""
+        """Learn a speaker's neutral voice: the content of a speaker's file, and its warnings."""
         with worker.decoder.open(self.recording) as stream:
             signal = _gathered(stream)
         speaker = worker.classifier.enroll([(signal, stream.sampling_rate)])
-        return _json(speaker.as_dict(), (*stream.notices, *speaker.warnings))
+        notices = (*stream.notices, *speaker.warnings)
+        warnings = [notice.as_dict() for notice in notices]
+        return _json({**speaker.as_dict(), "warnings": warnings}, notices)
 
     def _classifier(self, worker: Worker) -> Classifier:
         return worker.classifier.for_speaker(self.speaker)

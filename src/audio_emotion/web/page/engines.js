@@ -37,6 +37,9 @@ export class BrowserEngine {
     await this.#ask({ open: { facts: this.facts, model, speech, wasm } }, [model, speech, wasm]);
   }
 
+  /** Prepare for `live`. */
+  async ready() {}
+
   /** Return the answer about a recording; with a speaker `plain` is the one without. */
   async answer(recording, speaker) {
     if (!recording.samples) throw new Problem(recording.problem);
@@ -101,6 +104,9 @@ export class ServiceEngine {
 
   async open() {}
 
+  /** Prepare for `live`, whose socket could not say that a token is needed. */
+  async ready() { await this.#fetch("models"); }
+
   /** Return the answer about a recording; with a speaker `plain` is the one without. */
   async answer(recording, speaker) {
     const found = await (await this.#post("audio/emotions", recording, speaker)).json();
@@ -109,9 +115,7 @@ export class ServiceEngine {
 
   /** Return the speaker whose normal voice a recording holds. */
   async enroll(recording) {
-    const response = await this.#post("speakers", recording);
-    const codes = (response.headers.get("X-Audio-Warnings") ?? "").split(" ").filter(Boolean);
-    return { ...await response.json(), warnings: codes.map((code) => ({ code, message: code.replaceAll("_", " ") })) };
+    return (await this.#post("speakers", recording)).json();
   }
 
   /** Return the timeline in a format, as a response. */
@@ -129,20 +133,25 @@ export class ServiceEngine {
     return (await this.#post("audio/explain", recording, speaker)).json();
   }
 
-  async #post(path, recording, speaker = null) {
-    const headers = this.token ? { Authorization: `Bearer ${this.token}` } : {};
+  #post(path, recording, speaker = null) {
     const body = speaker ? form(recording.blob, speaker) : recording.blob;
-    if (!speaker) headers["Content-Type"] = "application/octet-stream";
+    const headers = speaker ? {} : { "Content-Type": "application/octet-stream" };
+    return this.#fetch(path, { method: "POST", headers, body });
+  }
+
+  /** Return a response that is no error, after asking for a token if there has to be one. */
+  async #fetch(path, options = {}) {
+    const headers = { ...options.headers, ...this.token && { Authorization: `Bearer ${this.token}` } };
     let response;
     try {
-      response = await fetch(`v1/${path}`, { method: "POST", headers, body });
+      response = await fetch(`v1/${path}`, { ...options, headers });
     } catch {
       throw new Problem("The service cannot be reached.");
     }
     if (response.ok) return response;
     if (response.status === 401) {
       this.token = await this.askToken();
-      return this.#post(path, recording, speaker);
+      return this.#fetch(path, options);
     }
     const { title, detail } = await response.json();
     throw new Problem(`${title}: ${detail}.`);

@@ -86,6 +86,7 @@ async function take(made) {
   player.load(made.blob);
   try {
     const found = await busy("Listening …", () => engine.answer(made, speaker));
+    if (recording !== made) return; // another came meanwhile
     if (made.notice && engine === engines.browser) found.warnings.unshift(made.notice);
     showAnswer(found, facts);
     colour = getComputedStyle($("result")).getPropertyValue("--label");
@@ -94,6 +95,7 @@ async function take(made) {
     $("more").hidden = engine !== engines.server || found.probabilities === null;
     if (found.duration > window_) await timeline();
   } catch (error) {
+    if (recording !== made) return;
     clear();
     show(error);
   }
@@ -107,7 +109,9 @@ async function timeline() {
 }
 
 async function explain() {
-  const found = await busy("Looking for reasons …", () => engine.explanation(recording, speaker));
+  const made = recording;
+  const found = await busy("Looking for reasons …", () => engine.explanation(made, speaker));
+  if (recording !== made) return;
   $("why").hidden = false;
   const part = recording.samples?.length > window_ * rate ? ` The first ${window_} s of speech are explained.` : "";
   $("why-words").textContent = `${found.sentence}.${part}`;
@@ -186,7 +190,7 @@ async function record(button, { feed, longest = facts.browser_dur, then = take }
       drawWaveform($("level"), lastOf(blocks, LEVEL_DUR * rate), "#888");
       $("hint").textContent = button.id === "enroll"
         ? `Speak normally, about anything, for ${Math.ceil(Math.max(0, longest - seconds))} s more.`
-        : `${seconds.toFixed(1)} s. Press the button again to end.`;
+        : `${seconds.toFixed(1)} s of ${longest} at most. Press the button again to end.`;
     });
     if (seconds > longest) stop?.().catch(show);
   });
@@ -210,6 +214,7 @@ async function goLive(button) {
     segment: (segments, columns) => { view.showSegments(segments); draw(columns); },
     problem: (text) => show(new Problem(text)),
   });
+  await engine.ready();
   const feed = engine.live((event) => live.take(event), speaker);
   follow(null);
   try {
@@ -274,8 +279,9 @@ for (const input of document.querySelectorAll("[name=engine]")) {
 }
 $("engines").hidden = facts.engines.length < 2;
 const { model } = facts;
+const scoresOf = ({ scores, protocol }) => `${Object.entries(scores).map(([k, v]) => `${k} ${v}`).join(", ")} (${protocol})`;
 const card = {
-  "Model": `${model.id}, version ${facts.version}`, "Trained on": model.trained_on, "Licence": model.licence,
+  "Model": `${model.id}, version ${facts.version}`, "Trained on": model.trained_on, "Scores": scoresOf(model), "Licence": model.licence,
   "Cite": model.citation, "Meant for": model.intended_use, "SHA-256": model.sha256,
 };
 $("card").querySelector("dl").append(...Object.entries(card).flatMap(([k, v]) => [element("dt", k), element("dd", v)]));
