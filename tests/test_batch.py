@@ -205,7 +205,7 @@ def test_a_column_names_who_speaks(tmp_path: Path, classifier: Classifier) -> No
     first, second, third = sorted(recordings(tmp_path / "in", 3).iterdir())
     me = classifier.enroll([SAMPLES[0], SAMPLES[1], SAMPLES[2]])
     me.save(tmp_path / "me.json")
-    lines = [f"{first},{tmp_path}/me.json", f"{second},", f"{third},{tmp_path}/nobody.json"]
+    lines = [f"{first},me.json", f"{second},", f"{third},{tmp_path}/nobody.json"]
     (tmp_path / "list.csv").write_text("\n".join(["path,who", *lines]))
     parts = work(
         tmp_path / "out", tmp_path / "list.csv", classifier=classifier, speaker_column="who"
@@ -373,6 +373,26 @@ def test_verify_finds_what_differs(tmp_path: Path, classifier: Classifier, harm:
         parts_of(tmp_path / "out").verify()
 
 
+@pytest.mark.parametrize("name", ["part-00001", "plan.parquet"])
+def test_damaged_files_are_named_with_a_way_on(
+    tmp_path: Path, classifier: Classifier, name: str
+) -> None:
+    source = recordings(tmp_path / "in", 3)
+    work(tmp_path / "out", source, classifier=classifier).finish()
+    (path,) = (tmp_path / "out").glob(f"{name}*")
+    path.write_bytes(path.read_bytes()[:-30])
+    for option in ("--status", "--verify", "--jobs=1"):
+        found = RUNNER.invoke(app, ["batch", "--out", str(tmp_path / "out"), option])
+        assert isinstance(found.exception, OutputError)
+        assert f"{path.name} " in str(found.exception)
+        assert "is truncated or damaged" in str(found.exception)
+    if name == "part-00001":
+        assert "remove it, and the same command" in str(found.exception)
+        path.unlink()
+        work(tmp_path / "out", classifier=classifier).finish()
+        assert parts_of(tmp_path / "out").verify()["files"] == 3
+
+
 # --- outputs ---------------------------------------------------------------------------------
 
 
@@ -451,6 +471,8 @@ def test_what_is_done_can_be_asked_whatever_the_task(
     ).finish()
     for option in ("--status", "--verify"):
         assert RUNNER.invoke(app, ["batch", "--out", str(tmp_path / "out"), option]).exit_code == 0
+    (tmp_path / "out" / parts_of(tmp_path / "out").names()[0]).unlink()
+    assert RUNNER.invoke(app, ["batch", "--out", str(tmp_path / "out"), "--status"]).exit_code == 1
     found = RUNNER.invoke(app, ["batch", "--out", str(tmp_path / "none"), "--status"])
     assert "holds no batch" in str(found.exception)
     assert not (tmp_path / "none").exists()
@@ -458,7 +480,8 @@ def test_what_is_done_can_be_asked_whatever_the_task(
 
 def test_shares_together_make_the_whole(tmp_path: Path) -> None:
     source, out = recordings(tmp_path / "in", 4), tmp_path / "out"
-    command(source, "--out", out, "--jobs", 1, "--shard", "1/2")
+    said = command(source, "--out", out, "--jobs", 1, "--shard", "1/2", "--format", "csv")
+    assert "results.csv is written when all recordings have their rows" in said
     assert not (out / "_SUCCESS").exists()
     command(source, "--out", out, "--jobs", 1, "--shard", "2/2")
     assert (out / "_SUCCESS").exists()
@@ -468,12 +491,24 @@ def test_shares_together_make_the_whole(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("in", "--out", "out", "--task", "verse"), "no task 'verse'"),
+        (("in", "--out", "out", "--format", "xml"), "no format 'xml'"),
+        (
+            (str(SAMPLES[0]), "--out", "OUT", "--report", "--by", "team"),
+            "no list has a column 'team'",
+        ),
+        (
+            (str(SAMPLES[0]), "--out", "OUT", "--dry-run", "--report", "--by", "team"),
+            "a column 'team'",
+        ),
+        (("in", "--out", "out", "--by", "team"), "--by groups the --report"),
+        (("--out", "out", "--dry-run"), "out holds no batch; name its sources"),
         (("in", "--out", "out", "--shard", "9/3"), "not K/N"),
         (("nowhere", "--out", "out"), "does not exist"),
         (("s4://b/a", "--out", "out"), "s4"),
     ],
 )
 def test_mistakes_are_refused_in_words(tmp_path: Path, arguments: Any, words: str) -> None:
+    arguments = [str(tmp_path / "out") if word == "OUT" else word for word in arguments]
     found = RUNNER.invoke(app, ["batch", *arguments])
     assert isinstance(found.exception, AudioEmotionError)
     assert words in str(found.exception)

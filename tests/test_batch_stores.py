@@ -208,6 +208,26 @@ def test_busy_servers_are_asked_again(
     assert Flaky.asked["/none.flac"] == 1
 
 
+def test_servers_that_fail_leave_recordings_and_missing_ones_are_rows(
+    site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fsspec says of all of them that the file is not there."""
+    monkeypatch.setattr(content, "WAITS", (0.0,))
+    (tmp_path / "urls.csv").write_text(
+        f"path\n{site}/0.flac\n{site}/1.flac\n{site}/none.flac\nhttp://127.0.0.1:9/x.wav"
+    )
+    Flaky.busy["/1.flac"] = 99
+    parts = work(batch(tmp_path / "out", tmp_path / "urls.csv"))
+    assert parts.left == 2
+    assert parts.errors == {"bad_audio": 1}
+    why = " ".join(part.why for part in parts if part.left)
+    assert "503" in why or "Cannot connect" in why
+    with pytest.raises(AudioError, match=r"x\.wav cannot be reached: Cannot connect"):
+        list(find(["http://127.0.0.1:9/x.wav"]))
+    with pytest.raises(AudioError, match=r"none\.flac does not exist"):
+        list(find([f"{site}/none.flac"]))
+
+
 @pytest.mark.parametrize(
     ("error", "remote", "passes"),
     [

@@ -120,6 +120,7 @@ FOREIGN = {
     "yaml.": "is not YAML",
     "soundfile.": "is truncated or damaged",
     "av.": "is truncated or damaged",
+    "pyarrow.": "is truncated or damaged",
     "optuna.": "is not a readable database of trials",
     "sqlalchemy.": "is not a readable database of trials",
     "onnxruntime.": "is not a readable ONNX model",

@@ -15,10 +15,9 @@ def write_output(parts: Parts, name: str) -> str:
     """Write all rows to `results.csv` or `results.jsonl` in the folder; return its name.
 
     Raises:
-        OutputError: there is no such format, or the batch is not complete.
+        OutputError: as `check_format`, or the batch is not complete.
     """
-    if name not in FORMATS:
-        raise OutputError(f"there is no format {name!r}; choose one of {', '.join(FORMATS)}")
+    check_format(name)
     if not parts.complete:
         raise OutputError(f"{parts.folder.name} is not complete, so no {name} of it is written")
     columns = parts.plan.schema(parts.folder).names
@@ -31,6 +30,16 @@ def write_output(parts: Parts, name: str) -> str:
 
     parts.folder.write(target, save)
     return target
+
+
+def check_format(name: str) -> None:
+    """Refuse a format that is unknown.
+
+    Raises:
+        OutputError: it is.
+    """
+    if name not in FORMATS:
+        raise OutputError(f"there is no format {name!r}; choose one of {', '.join(FORMATS)}")
 
 
 def as_csv(rows: Rows, columns: list[str]) -> Iterator[str]:

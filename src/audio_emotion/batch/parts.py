@@ -36,7 +36,8 @@ class Parts:
         plan: in it.
 
     Raises:
-        OutputError: a part file is damaged, or belongs to another plan.
+        OutputError: a part file is damaged, which the message says how to mend, or belongs to
+            another plan.
     """
 
     def __init__(self, folder: Folder, plan: Plan) -> None:
@@ -169,7 +170,8 @@ class Parts:
             return pq.ParquetFile(file).read(use_threads=False).to_pylist()  # type: ignore[no-any-return]
 
     def _read(self, name: str) -> Part:
-        with translated(OutputError, f"{self.folder.name}/{name}"), self.folder.open(name) as file:
+        whose = f"{self.folder.name}/{name} (remove it, and the same command makes it again)"
+        with translated(OutputError, whose), self.folder.open(name) as file:
             facts = json.loads((pq.read_schema(file).metadata or {}).get(KEY, b"{}"))
         if (facts.pop("schema", None), facts.pop("version", None)) != (SCHEMA, VERSION):
             raise OutputError(f"{name} is no {SCHEMA} of version {VERSION}")

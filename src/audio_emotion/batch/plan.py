@@ -99,7 +99,7 @@ def make_plan(job: Job, labels: Sequence[str], sources: Sequence[str], folder: F
     kinds = {carried_name(name): kind for name, kind in carried_columns(sources).items()}
     with tempfile.TemporaryDirectory() as temporary:
         listed = Path(temporary, "listed.parquet")
-        sizes, keep = _list(find(sources), kinds, listed)
+        sizes, keep = _list(find(sources, job.speaker_column), kinds, listed)
         shards = cut(np.asarray(sizes)[keep])
         facts = (job.task, job.fingerprint(), tuple(labels), absolute(sources))
         total = int(np.asarray(sizes)[keep].clip(0).sum())

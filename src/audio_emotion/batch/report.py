@@ -15,6 +15,7 @@ from ..formats.html import render
 from ..formats.writers import colour
 from ..inference.prediction import NO_SPEECH, TOO_SHORT
 from .parts import Parts
+from .plan import Plan
 
 PAGE, TABLE = "report.html", "report.parquet"
 MOST_GROUPS = 200  # that the page shows, the largest; the table has all
@@ -71,10 +72,19 @@ def write_report(parts: Parts, by: str | None = None) -> None:
     parts.folder.write(TABLE, lambda path: _write_table(path, groups))
 
 
-def _groups(parts: Parts, by: str | None) -> list[Group]:
-    if by is not None and by not in parts.plan.carried:
-        known = ", ".join(parts.plan.carried) or "none"
+def check_group(plan: Plan, by: str | None) -> None:
+    """Refuse a column that no recording has.
+
+    Raises:
+        OutputError: it is none of those that the lists carry.
+    """
+    if by is not None and by not in plan.carried:
+        known = ", ".join(plan.carried) or "none"
         raise OutputError(f"no list has a column {by!r}; there are: {known}")
+
+
+def _groups(parts: Parts, by: str | None) -> list[Group]:
+    check_group(parts.plan, by)
     columns = [*COLUMNS, *OURS[parts.plan.task], *([by] if by else [])]
     groups: dict[str, Group] = {}
     last = -1

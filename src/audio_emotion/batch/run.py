@@ -96,6 +96,10 @@ class Batch:
         if everybody.complete:
             everybody.finish()
 
+    def complete(self, parts: Parts) -> bool:
+        """Return whether every recording of this batch, or of its share, has its rows."""
+        return not self._mine([*parts.open_shards(), *parts.leftovers()])
+
     def _mine(self, tasks: Sequence[ShardTask]) -> list[ShardTask]:
         if self.share is None:
             return list(tasks)

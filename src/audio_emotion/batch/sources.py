@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -21,7 +22,8 @@ import pyarrow.parquet as pq
 
 from ..audio import is_audio_name, walk_audio
 from ..errors import AudioError, translated
-from .storage import file_system, is_url
+from .rows import carried_name
+from .storage import file_system, is_url, unmasked
 
 LISTS = (".txt", ".csv", ".tsv", ".parquet")
 NAMES = ("uri", "path")  # columns of a list that name the recording
@@ -40,15 +42,19 @@ class Item:
     carried: dict[str, Any] = field(default_factory=dict)  # further columns of a list
 
 
-def find(sources: Sequence[str]) -> Iterator[Item]:
+def find(sources: Sequence[str], path_column: str = "") -> Iterator[Item]:
     """Yield the recordings of all sources.
+
+    Args:
+        sources: as the command takes them.
+        path_column: of lists, with paths that start at the list's folder; they become absolute.
 
     Raises:
         AudioError: a source does not exist, cannot be read or holds no recording.
     """
     for source in sources:
         item = None
-        for item in _found(source):
+        for item in _found(source, path_column):
             yield item
         if item is None:
             raise AudioError(f"{source} holds no recording (wav, flac, ogg, mp3, m4a, …)")
@@ -63,10 +69,10 @@ def carried_columns(sources: Sequence[str]) -> dict[str, pa.DataType]:
     return found
 
 
-def _found(source: str) -> Iterator[Item]:
+def _found(source: str, path_column: str) -> Iterator[Item]:
     path = Path(source)
     if _is_list(source):
-        yield from _listed(source)
+        yield from _listed(source, path_column)
     elif source.lower().endswith(".tar"):
         yield from _archived(source)
     elif is_url(source):
@@ -103,12 +109,24 @@ def _remote(source: str) -> Iterator[Item]:
         if not http and glob.has_magic(path):
             infos = fs.glob(path, detail=True).values()
             yield from (_stored(fs, info) for info in infos if info["type"] == "file")
-        elif http or fs.isfile(path):
+        elif http:
+            yield _stored(fs, _asked(fs, path))
+        elif fs.isfile(path):
             yield _stored(fs, fs.info(path))
         else:
             for _, _, infos in fs.walk(path, detail=True):
                 names = sorted(name for name in infos if is_audio_name(name))
                 yield from (_stored(fs, infos[name]) for name in names)
+
+
+def _asked(fs: Any, url: str) -> Any:
+    try:
+        return fs.info(url)
+    except FileNotFoundError as error:
+        cause = unmasked(error)
+        if cause is error or getattr(cause, "status", None) == HTTPStatus.NOT_FOUND:
+            raise
+        raise AudioError(f"{url} cannot be reached: {cause}") from error
 
 
 def _stored(fs: Any, info: dict[str, Any]) -> Item:
@@ -132,13 +150,16 @@ def _archived(source: str) -> Iterator[Item]:
             raise AudioError(f"{source} is not a readable, uncompressed tar archive") from error
 
 
-def _listed(source: str) -> Iterator[Item]:
+def _listed(source: str, path_column: str) -> Iterator[Item]:
     for row in _rows(source):
         name = next((row.pop(key) for key in NAMES if row.get(key)), None)
         if not name:
             raise AudioError(f"{source}: a line names no recording; a column must be uri or path")
         size = row.pop(SIZE, None)
         carried = {key: value for key, value in row.items() if key not in NAMES}
+        column = next((key for key in carried if carried_name(key) == path_column), "")
+        if carried.get(column) and not is_url(source):
+            carried[column] = str((Path(source).parent / carried[column]).absolute())
         if is_url(name):
             yield Item(name, int(size) if size else None, carried=carried)
         elif is_url(source):

@@ -37,6 +37,12 @@ def file_system(name: str) -> tuple[Any, str]:
         raise ConfigError(f"{name}: {error}") from error
 
 
+def unmasked(error: Exception) -> Exception:
+    """Return what went wrong where fsspec says of any failure over HTTP that a file is missing."""
+    cause = error.__cause__
+    return cause if isinstance(error, FileNotFoundError) and isinstance(cause, Exception) else error
+
+
 class Folder:
     """A folder whose files appear whole or not at all: by rename here, by one PUT in a store.
 

@@ -78,7 +78,8 @@ def batch(
 
     The results are Parquet files of a few hundred recordings each; docs/batch.md describes them. A
     recording that cannot be read becomes a row that says why. After Ctrl-C, a kill or a lost
-    machine the same command goes on. The exit code is 1 while recordings are missing. Extra batch.
+    machine the same command goes on. The exit code is 1 while recordings are missing, with --shard
+    of its share. Extra batch.
 
     Examples:
 
@@ -90,16 +91,27 @@ def batch(
 
       audio-emotion batch recordings/ --out /shared/results/ --shard $SLURM_ARRAY_TASK_ID/100
 
+      audio-emotion batch calls.csv --out results/ --speaker-column me --format csv
+
       audio-emotion batch --out results/ --status
+
+      audio-emotion batch --out results/ --verify
     """
     if not out:
         raise typer.BadParameter("name the folder of results with --out")
+    if by and not report:
+        raise ConfigError("--by groups the --report, which was not asked for")
     found = _batch(sources or [], out, task, model, jobs, cluster, shard, max_dur, speaker_column)
-    if dry_run:
-        return _dry_run(found)
+    from ..batch.outputs import check_format
     from ..batch.parts import Parts
+    from ..batch.report import check_group
 
+    if format_:
+        check_format(format_)
+    if dry_run:
+        return _dry_run(found, by)
     parts = Parts(found.folder, found.planned() if status or verify else found.plan())
+    check_group(parts.plan, by)
     if verify:
         facts = parts.verify()
         return say(f"{facts['rows']:,} rows of {facts['files']:,} recordings are as they should be")
@@ -107,15 +119,17 @@ def batch(
         if retry_errors:
             say(f"{parts.reopen_errors():,} recordings are tried again")
         parts = _run(found, parts)
-        if format_:
+        if format_ and parts.complete:
             say(f"{parts.folder.name}/{_output(parts, format_)}")
+        elif format_:
+            say(f"results.{format_} is written when all recordings have their rows")
     if report:
         from ..batch.report import PAGE, write_report
 
         write_report(parts, by)
         say(f"{parts.folder.name}/{PAGE}")
     _say_status(parts)
-    if not parts.complete and not status and not shard:
+    if not found.complete(parts):
         raise typer.Exit(1)
     return None
 
@@ -150,18 +164,20 @@ def _batch(
     return Batch(job, tuple(sources), Folder(out), jobs or processors(), cluster, shard)
 
 
-def _dry_run(batch: "Batch") -> None:
+def _dry_run(batch: "Batch", by: str | None) -> None:
     """Plan in a temporary folder, unless there is a plan, and say what it will take."""
     from dataclasses import replace
 
     from ..batch.estimate import estimate
     from ..batch.plan import read_plan
+    from ..batch.report import check_group
     from ..batch.storage import Folder
 
     with tempfile.TemporaryDirectory() as temporary:
-        if read_plan(batch.folder) is None:
+        if batch.sources and read_plan(batch.folder) is None:
             batch = replace(batch, folder=Folder(temporary))
         plan = batch.plan()
+        check_group(plan, by)
         found = estimate(batch.job, plan, batch.folder, batch.jobs)
     say(f"{plan.files:,} recordings of {plan.bytes / 1e6:,.1f} MB in {plan.shards:,} shards")
     say(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from ...errors import AudioError, ConfigError, translated
-from ..storage import file_system, is_url
+from ..storage import file_system, is_url, unmasked
 
 IN_MEMORY = 32 << 20  # bytes of a recording; more go to a temporary file
 WAITS = (0.5, 1.0, 2.0, 4.0)  # s before another try
@@ -71,11 +71,12 @@ def retried(uri: str, call: Callable[[], T], remote: bool = False) -> T:
         try:
             return call()
         except Exception as error:
-            if not is_transient(error, remote):
+            cause = unmasked(error)
+            if not is_transient(cause, remote):
                 with translated(AudioError, uri):
                     raise
             if wait is None:
-                raise TransientError(f"{uri}: {error or type(error).__name__}") from error
+                raise TransientError(f"{uri}: {cause or type(cause).__name__}") from error
         time.sleep(wait)
     raise AssertionError
 
