@@ -92,7 +92,8 @@ def test_what_qualifies_an_enrolment_comes_along(client: Client, tmp_path: Path)
     soundfile.write(tmp_path / "clipped.wav", np.clip(20 * signal, -1, 1), rate)
     found = client.enroll(tmp_path / "clipped.wav").warnings
     assert Code.CLIPPED in [notice.code for notice in found]
-    assert found == Classifier(threads=1).enroll([tmp_path / "clipped.wav"]).warnings
+    same = read_audio(tmp_path / "clipped.wav")  # the service says nothing of a file's name
+    assert found == Classifier(threads=1).enroll([same]).warnings
 
 
 def test_a_timeline_is_that_of_the_package(client: Client) -> None:

@@ -118,7 +118,7 @@ class Speaker:
 
     @classmethod
     def parse(cls, content: str | bytes, origin: str) -> Self:
-        """Read a file or a service's answer, named `origin` in errors, which are those of `load`."""
+        """Read a file or a service's answer, `origin` in the errors, which are those of `load`."""
         if len(content) > MAX_BYTES:
             raise SpeakerError(f"{origin} has over {MAX_BYTES} bytes, so it is no speaker's file")
         try:
