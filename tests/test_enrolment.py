@@ -180,6 +180,7 @@ def test_files_signals_and_an_adjusted_classifier_enrol_alike(
     ([(np.zeros(RATE, np.float32), RATE)], "recording 1: nobody speaks or sings"),
     ([SLOW, (np.zeros(RATE, np.float32), RATE)], "recording 2: nobody speaks or sings"),
     ([FLAT], r"1\.\d\d s of speech are too little; an enrolment needs 3 s"),
+    ([SLOW, FLAT, SLOW], r"slow_low\.flac: this recording was given before"),
     ("hello.wav", "a list of recordings"),
     (["missing.wav"], "missing.wav does not exist"),
     ([np.zeros(9)], "is no recording"),

@@ -115,8 +115,8 @@ class Classifier:
             are clipped, of very different levels, longer than needed, or far from neutral.
 
         Raises:
-            AudioError: there is no recording, or one cannot be read or holds no speech, or there is
-                less than 3 s of speech in all of them.
+            AudioError: there is no recording, or one cannot be read, holds no speech or is there
+                twice, or there is less than 3 s of speech in all of them.
             ModelError: as `enrolment`.
         """
         from .enrolment import enroll
