@@ -87,6 +87,13 @@ def test_a_speaker_is_enrolled_and_used(client: Client, tmp_path: Path) -> None:
         client.file(SAMPLE, speaker=replace(me, model=64 * "0"))
 
 
+@pytest.mark.parametrize("found", ["me.json", ""])
+def test_what_is_no_speaker_is_refused(client: Client, found: Any) -> None:
+    for attempt in (client.file, client.timeline):
+        with pytest.raises(SpeakerError, match=r"is no Speaker; load it with Speaker\.load"):
+            attempt(SAMPLE, speaker=found)
+
+
 def test_what_qualifies_an_enrolment_comes_along(client: Client, tmp_path: Path) -> None:
     signal, rate = read_audio(normal_voice(tmp_path / "normal.wav"))
     soundfile.write(tmp_path / "clipped.wav", np.clip(20 * signal, -1, 1), rate)

@@ -61,10 +61,14 @@ def enroll(classifier: "Classifier", recordings: Iterable[Recording]) -> Speaker
 
 
 def _checked(recordings: Iterable[Recording]) -> list[Recording]:
-    """Return the recordings; one alone is easily passed for a list of them."""
-    if isinstance(recordings, str | PathLike | bytes | np.ndarray):
-        raise AudioError("enrol from a list of recordings, such as ['hello.wav', 'number.wav']")
-    found = list(recordings)
+    """Return the recordings; one alone, or one pair, is easily passed for a list of them."""
+    alone = isinstance(recordings, str | PathLike | bytes | np.ndarray)
+    found = [] if alone else list(recordings)
+    if alone or any(isinstance(item, np.ndarray | np.generic | int | float) for item in found):
+        raise AudioError(
+            "enrol from a list of recordings, such as ['hello.wav', 'number.wav'], or of pairs "
+            "(signal, rate)"
+        )
     if not found:
         raise AudioError("there is no recording to enrol from; give one or more")
     return found

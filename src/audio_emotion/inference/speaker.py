@@ -158,6 +158,17 @@ class Speaker:
         return factors(mean, enrolment.reference, strength)
 
 
+def as_speaker(found: object) -> Speaker:
+    """Return a speaker as it is.
+
+    Raises:
+        SpeakerError: it is something else, such as the path of a file.
+    """
+    if not isinstance(found, Speaker):
+        raise SpeakerError(f"{found!r:.100} is no Speaker; load it with Speaker.load")
+    return found
+
+
 def strength_for(speech_dur: float, strength: float) -> float:
     """Return the share of the difference that counts after `speech_dur` seconds of speech.
 
