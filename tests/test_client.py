@@ -87,12 +87,20 @@ def test_a_speaker_is_enrolled_and_used(client: Client, tmp_path: Path) -> None:
         client.file(SAMPLE, speaker=replace(me, model=64 * "0"))
 
 
+@pytest.mark.parametrize("found", ["me.json", ""])
+def test_what_is_no_speaker_is_refused(client: Client, found: Any) -> None:
+    for attempt in (client.file, client.timeline):
+        with pytest.raises(SpeakerError, match=r"is no Speaker; load it with Speaker\.load"):
+            attempt(SAMPLE, speaker=found)
+
+
 def test_what_qualifies_an_enrolment_comes_along(client: Client, tmp_path: Path) -> None:
     signal, rate = read_audio(normal_voice(tmp_path / "normal.wav"))
     soundfile.write(tmp_path / "clipped.wav", np.clip(20 * signal, -1, 1), rate)
     found = client.enroll(tmp_path / "clipped.wav").warnings
     assert Code.CLIPPED in [notice.code for notice in found]
-    assert found == Classifier(threads=1).enroll([tmp_path / "clipped.wav"]).warnings
+    same = read_audio(tmp_path / "clipped.wav")  # the service says nothing of a file's name
+    assert found == Classifier(threads=1).enroll([same]).warnings
 
 
 def test_a_timeline_is_that_of_the_package(client: Client) -> None:

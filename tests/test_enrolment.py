@@ -180,9 +180,13 @@ def test_files_signals_and_an_adjusted_classifier_enrol_alike(
     ([(np.zeros(RATE, np.float32), RATE)], "recording 1: nobody speaks or sings"),
     ([SLOW, (np.zeros(RATE, np.float32), RATE)], "recording 2: nobody speaks or sings"),
     ([FLAT], r"1\.\d\d s of speech are too little; an enrolment needs 3 s"),
+    ([SLOW, FLAT, SLOW], r"slow_low\.flac: this recording was given before"),
     ("hello.wav", "a list of recordings"),
     (["missing.wav"], "missing.wav does not exist"),
-    ([np.zeros(9)], "is no recording"),
+    ([np.zeros(9)], r"a list of recordings, .* or of pairs \(signal, rate\)"),
+    ((np.zeros(9), RATE), r"or of pairs \(signal, rate\)"),
+    (([0.0, 0.1], np.float64(RATE)), r"or of pairs \(signal, rate\)"),
+    ([object()], "is no recording"),
 ])  # fmt: skip
 def test_what_nobody_can_be_enrolled_from_is_refused(
     classifier: Classifier, recordings: Any, words: str
@@ -284,6 +288,20 @@ def test_what_is_no_speaker_at_all_is_refused(tmp_path: Path, content: bytes) ->
 def test_the_order_of_labels_in_a_file_does_not_matter(classifier: Classifier, me: Speaker) -> None:
     turned = replace(me, log_probabilities=dict(reversed(me.log_probabilities.items())))
     assert classifier.file(FLAT, speaker=turned) == classifier.file(FLAT, speaker=me)
+
+
+@pytest.mark.parametrize("found", ["me.json", "", Path("me.json"), {"model": "0"}])
+def test_what_is_no_speaker_is_refused(classifier: Classifier, found: Any) -> None:
+    signal, rate = np.zeros(RATE, np.float32), RATE
+    for attempt in (
+        lambda: classifier.file(FLAT, speaker=found),
+        lambda: classifier(signal, rate, speaker=found),
+        lambda: timeline(signal, rate, classifier, speaker=found),
+        lambda: TimelineStream(classifier, speaker=found),
+        lambda: explain(signal, rate, classifier, speaker=found),
+    ):
+        with pytest.raises(SpeakerError, match=r"is no Speaker; load it with Speaker\.load"):
+            attempt()
 
 
 def test_a_speaker_of_other_labels_is_refused(classifier: Classifier, me: Speaker) -> None:

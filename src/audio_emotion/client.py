@@ -22,7 +22,7 @@ from .errors import (
 )
 from .formats.timelines import parse_json
 from .inference.prediction import Prediction
-from .inference.speaker import Speaker
+from .inference.speaker import Speaker, as_speaker
 from .notices import Code, Notice
 from .timeline.recording import Timeline
 from .timeline.settings import TimelineSettings
@@ -55,6 +55,7 @@ class Client:
     Every method raises:
         AudioError: the recording cannot be read or used.
         ConfigError: an option is out of range.
+        SpeakerError: the speaker is none, or was enrolled with another model than the service's.
         ServiceError: the service refuses, fails, is still busy after all tries or is not there.
 
         from audio_emotion import Client
@@ -164,7 +165,9 @@ class Client:
         self, path: str, source: Source, options: dict[str, Any], speaker: Speaker | None = None
     ) -> "httpx.Response":
         source = buffered(source)
-        data = {"speaker": json.dumps(speaker.as_dict())} if speaker else {}
+        data = {}
+        if speaker is not None:
+            data["speaker"] = json.dumps(as_speaker(speaker).as_dict())
 
         def send() -> "httpx.Response":
             with _opened(source) as file:

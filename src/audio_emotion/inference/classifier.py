@@ -115,8 +115,8 @@ class Classifier:
             are clipped, of very different levels, longer than needed, or far from neutral.
 
         Raises:
-            AudioError: there is no recording, or one cannot be read or holds no speech, or there is
-                less than 3 s of speech in all of them.
+            AudioError: there is no recording, or one cannot be read, holds no speech or is there
+                twice, or there is less than 3 s of speech in all of them.
             ModelError: as `enrolment`.
         """
         from .enrolment import enroll
@@ -129,14 +129,16 @@ class Classifier:
         Both share the opened model.
 
         Raises:
-            SpeakerError: the speaker was enrolled with another model.
+            SpeakerError: it is no speaker, or one who was enrolled with another model.
             ModelError: as `enrolment`.
         """
+        from .speaker import as_speaker
+
         adjusted = object.__new__(type(self))
         adjusted.__dict__.update(self.__dict__)
         adjusted.factors = None
         if speaker is not None:
-            speaker.check(self.digest, self.labels)
+            as_speaker(speaker).check(self.digest, self.labels)
             adjusted.factors = speaker.factors(self.enrolment)
         return adjusted
 

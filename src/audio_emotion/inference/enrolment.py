@@ -1,5 +1,6 @@
 """Enrolment: a few recordings of somebody who speaks normally, and how the model predicts them."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, TypeAlias
@@ -40,8 +41,13 @@ def enroll(classifier: "Classifier", recordings: Iterable[Recording]) -> Speaker
     notices: list[Notice] = []
     regions: list[tuple[float, Rows]] = []
     levels: list[float] = []
+    known: set[bytes] = set()
     for number, recording in enumerate(_checked(recordings), 1):
         name, signal, rate = _read(recording, number, notices)
+        content = hashlib.sha256(signal.tobytes()).digest()
+        if content in known:  # it would count twice, and say nothing new
+            raise AudioError(f"{name}: this recording was given before; give each of them once")
+        known.add(content)
         levels.append(_level(signal, rate))
         found = classifier.speech(StoredSignal([signal], rate, classifier.sampling_rate))
         if not found:
@@ -55,10 +61,14 @@ def enroll(classifier: "Classifier", recordings: Iterable[Recording]) -> Speaker
 
 
 def _checked(recordings: Iterable[Recording]) -> list[Recording]:
-    """Return the recordings; one alone is easily passed for a list of them."""
-    if isinstance(recordings, str | PathLike | bytes | np.ndarray):
-        raise AudioError("enrol from a list of recordings, such as ['hello.wav', 'number.wav']")
-    found = list(recordings)
+    """Return the recordings; one alone, or one pair, is easily passed for a list of them."""
+    alone = isinstance(recordings, str | PathLike | bytes | np.ndarray)
+    found = [] if alone else list(recordings)
+    if alone or any(isinstance(item, np.ndarray | np.generic | int | float) for item in found):
+        raise AudioError(
+            "enrol from a list of recordings, such as ['hello.wav', 'number.wav'], or of pairs "
+            "(signal, rate)"
+        )
     if not found:
         raise AudioError("there is no recording to enrol from; give one or more")
     return found

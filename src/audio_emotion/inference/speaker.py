@@ -118,7 +118,7 @@ class Speaker:
 
     @classmethod
     def parse(cls, content: str | bytes, origin: str) -> Self:
-        """Read a file or a service's answer, named `origin` in errors, which are those of `load`."""
+        """Read a file or a service's answer, `origin` in the errors, which are those of `load`."""
         if len(content) > MAX_BYTES:
             raise SpeakerError(f"{origin} has over {MAX_BYTES} bytes, so it is no speaker's file")
         try:
@@ -156,6 +156,17 @@ class Speaker:
         strength = strength_for(self.speech_dur, enrolment.strength)
         mean = {label: self.log_probabilities[label] for label in enrolment.reference}
         return factors(mean, enrolment.reference, strength)
+
+
+def as_speaker(found: object) -> Speaker:
+    """Return a speaker as it is.
+
+    Raises:
+        SpeakerError: it is something else, such as the path of a file.
+    """
+    if not isinstance(found, Speaker):
+        raise SpeakerError(f"{found!r:.100} is no Speaker; load it with Speaker.load")
+    return found
 
 
 def strength_for(speech_dur: float, strength: float) -> float:
