@@ -33,7 +33,7 @@ test: $(VENV)/dev ## Run linter, types, doctests and tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser
 
 test-browser: $(VENV)/dev $(RUNTIME) ## Test the page in Chromium (needs chromium, node and npm)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/browser
 
 test-batch: $(VENV)/dev ## Kill a batch, and a node of a cluster, until both are done (KILLS=20 FILES=20000 for more)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/batch_kills.py
