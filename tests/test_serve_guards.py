@@ -202,6 +202,15 @@ def test_a_form_has_one_file(service: Service) -> None:
         assert (response.status_code, response.json()["code"]) == (400, "bad_request")
 
 
+@pytest.mark.parametrize("name", ["speaker", "options"])
+def test_a_file_in_place_of_a_text_is_named(service: Service, name: str) -> None:
+    with service.client() as client:
+        files = {"file": SAMPLE.read_bytes(), name: b"{}"}
+        response = client.post("/v1/audio/emotions", files=files)
+        assert (response.status_code, response.json()["code"]) == (400, "bad_request")
+        assert f"-F {name}='<FILE'" in response.json()["detail"]
+
+
 def test_a_form_has_few_fields(service: Service) -> None:
     with service.client() as client:
         data = {f"field{n}": "x" for n in range(3)}
