@@ -49,7 +49,7 @@ def enroll(classifier: "Classifier", recordings: Iterable[Recording]) -> Speaker
             raise AudioError(f"{name}: this recording was given before; give each of them once")
         known.add(content)
         levels.append(_level(signal, rate))
-        found = classifier.speech(StoredSignal([signal], rate, classifier.sampling_rate))
+        found = classifier.speech(StoredSignal([signal], rate, classifier.sampling_rate, name))
         if not found:
             raise AudioError(f"{name}: nobody speaks or sings; record it again")
         regions += found
