@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from audio_emotion.cli.serve import serve
+from audio_emotion.cli.serve import _tokens
 from audio_emotion.errors import ConfigError, ServiceError
 from audio_emotion.server.app import create_app
 from audio_emotion.server.guards.allow import Allow, Tokens
@@ -475,14 +475,13 @@ def test_settings_that_protect_nobody_are_refused(options: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("content", ["", " \n\n"])
-def test_a_file_without_a_token_is_refused(
-    tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_without_a_token_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "tokens"
     path.write_text(content)
-    monkeypatch.setattr("audio_emotion.server.run.run", lambda _: None)
     with pytest.raises(ConfigError, match="tokens holds no token"):
-        serve(token_file=path)
+        _tokens(path)
+    path.write_text(f"{TOKEN}\n\n")
+    assert _tokens(path) == (TOKEN,)
 
 
 def test_a_user_without_a_home_names_a_folder(
