@@ -55,6 +55,13 @@ def exit_code(monkeypatch: pytest.MonkeyPatch) -> Any:
 # --- help ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["predict", "timeline", "explain"])
+def test_help_shows_how_a_speaker_is_named(name: str) -> None:
+    result = RUNNER.invoke(app, [name, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert f"audio-emotion {name}" in result.output
+    assert "--speaker me.json" in result.output
+
+
 @pytest.mark.parametrize("name", GROUP.commands)
 def test_help_ends_with_examples(name: str) -> None:
     result = RUNNER.invoke(app, [name, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})

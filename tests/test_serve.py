@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -381,3 +382,7 @@ def test_too_little_speech_is_no_speaker(client: httpx.Client, tmp_path: Path) -
     with silence(tmp_path).open("rb") as file:
         problem = client.post("/v1/speakers", files={"file": file}).json()
     assert (problem["status"], problem["code"]) == (422, "bad_audio")
+    short = client.post("/v1/speakers", files={"file": (SAMPLES / "flat.flac").read_bytes()})
+    for detail in (problem["detail"], short.json()["detail"]):
+        assert "record" in detail.partition(":")[2]  # advice that a form with one file can follow
+        assert not re.search("recordings|leave it out", detail)

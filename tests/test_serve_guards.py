@@ -17,6 +17,7 @@ from starlette.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from audio_emotion.cli.serve import _tokens
 from audio_emotion.errors import ConfigError, ServiceError
 from audio_emotion.server.app import create_app
 from audio_emotion.server.guards.allow import Allow, Tokens
@@ -200,6 +201,15 @@ def test_a_form_has_one_file(service: Service) -> None:
         files = [("file", SAMPLE.read_bytes()[:9])] * 2
         response = client.post("/v1/audio/emotions", files=files)
         assert (response.status_code, response.json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("name", ["speaker", "options"])
+def test_a_file_in_place_of_a_text_is_named(service: Service, name: str) -> None:
+    with service.client() as client:
+        files = {"file": SAMPLE.read_bytes(), name: b"{}"}
+        response = client.post("/v1/audio/emotions", files=files)
+        assert (response.status_code, response.json()["code"]) == (400, "bad_request")
+        assert f"-F {name}='<FILE'" in response.json()["detail"]
 
 
 def test_a_form_has_few_fields(service: Service) -> None:
@@ -462,6 +472,16 @@ def test_other_machines_need_a_token(host: str) -> None:
 def test_settings_that_protect_nobody_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         ServerSettings(**options)
+
+
+@pytest.mark.parametrize("content", ["", " \n\n"])
+def test_a_file_without_a_token_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "tokens"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match="tokens holds no token"):
+        _tokens(path)
+    path.write_text(f"{TOKEN}\n\n")
+    assert _tokens(path) == (TOKEN,)
 
 
 def test_a_user_without_a_home_names_a_folder(

@@ -141,9 +141,19 @@ def test_progress_comes_as_events(client: httpx.Client, long: Path) -> None:
     names = [line.partition(": ")[2] for line in lines if line.startswith("event")]
     facts = [json.loads(line.partition(": ")[2]) for line in lines if line.startswith("data")]
     assert names == [*["progress"] * (len(names) - 1), "done"]
-    seconds = [fact["done"] for fact in facts[:-1]]
+    seconds = [fact["done"] for fact in facts]
     assert seconds == sorted(seconds)
     assert any(0 < fact["done"] <= fact["total"] for fact in facts if fact["total"])
+    assert facts[-1]["done"] == facts[-1]["total"] > 100
+    assert client.get(f"/v1/jobs/{id_}").json() == facts[-1]
+
+
+def test_progress_is_forgotten_with_its_job(service: Service, client: httpx.Client) -> None:
+    id_ = create(client)
+    assert ended(client, id_) == "done"
+    assert id_ in service.state.jobs.progress
+    assert client.delete(f"/v1/jobs/{id_}").status_code == 204
+    assert id_ not in service.state.jobs.progress
 
 
 def test_a_result_is_not_there_before_the_end(client: httpx.Client, held: Held) -> None:
@@ -191,6 +201,7 @@ def test_results_are_forgotten(tmp_path: Path) -> None:
         assert ended(client, id_) == "done"
         wait_for(lambda: client.get(f"/v1/jobs/{id_}").status_code == 404)
         wait_for(lambda: running.state.jobs.store.get(id_) is None)
+        wait_for(lambda: id_ not in running.state.jobs.progress)
 
 
 def test_jobs_are_limited(tmp_path: Path, held: Held) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import socket
 import stat
@@ -462,11 +463,16 @@ def test_the_end_does_not_wait_for_ever(tmp_path: Path, block: Held) -> None:
 
 def test_the_command_serves_and_ends_by_sigterm(tmp_path: Path) -> None:
     program = [sys.executable, "-c", "from audio_emotion.cli.app import main; main()"]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [*program, "serve", "--port", str(port), "--folder", str(tmp_path), "--workers", "1"]
+    command = [*program, "serve", "--port", "0", "--folder", str(tmp_path), "--workers", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
+            begun = ""
+            while not (named := re.search(r"http://127\.0\.0\.1:(\d+)", begun)):
+                line = process.stderr.readline() if process.stderr else ""
+                assert line, begun
+                begun += line
+            port = int(named[1])
+            assert port  # the one that the system chose
             wait_for(lambda: answers(port))
             response = httpx.post(
                 f"http://127.0.0.1:{port}/v1/audio/emotions",

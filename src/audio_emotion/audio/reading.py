@@ -121,7 +121,7 @@ def store_audio(
         AudioError: as `read_audio`, or a sample is out of all proportion to the rest.
     """
     with _mono(source, max_dur, track) as (blocks, rate, notices):
-        return StoredSignal(blocks, rate, sampling_rate), notices
+        return StoredSignal(blocks, rate, sampling_rate, describe(source)), notices
 
 
 @contextmanager

@@ -103,8 +103,11 @@ class PeakMeter:
         exponents = np.clip(np.frexp(block[::step])[1], SMALLEST, LARGEST) - SMALLEST
         self._counts += step * np.bincount(exponents, minlength=len(self._counts))
 
-    def check(self) -> None:
+    def check(self, name: str = "") -> None:
         """Refuse a stray sample.
+
+        Args:
+            name: of the recording, if it has one, for the error.
 
         Raises:
             AudioError: the peak is above `LOUDEST`, and hardly any other sample comes near it.
@@ -113,8 +116,9 @@ class PeakMeter:
             return
         near = self._counts[np.frexp(self.peak / STRAY)[1] - SMALLEST :].sum()
         if near < STRAY_SHARE * self._counts.sum():
+            whose = f"{name}: " if name else ""
             raise AudioError(
-                f"a sample of {self.peak:.3g} is out of all proportion to the others; "
+                f"{whose}a sample of {self.peak:.3g} is out of all proportion to the others; "
                 "repair the recording"
             )
 

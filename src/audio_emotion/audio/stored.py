@@ -23,6 +23,7 @@ class StoredSignal:
         blocks: `(samples,)` each, with any full scale.
         sampling_rate: of the blocks, in Hz.
         target_rate: of the stored signal, in Hz.
+        name: of the recording, if it has one, for the error.
 
     Attributes:
         duration: seconds in all blocks.
@@ -35,14 +36,16 @@ class StoredSignal:
     32000
     """
 
-    def __init__(self, blocks: Iterable[Signal], sampling_rate: float, target_rate: int) -> None:
+    def __init__(
+        self, blocks: Iterable[Signal], sampling_rate: float, target_rate: int, name: str = ""
+    ) -> None:
         self._pieces: list[Signal | npt.NDArray[np.int16]] = []  # PIECE samples, but for the last
         self._scales: list[float] = []
         self._length = 0
         resampler, meter = Resampler(sampling_rate, target_rate), PeakMeter()
         for piece in _pieces(_resampled(blocks, resampler, meter)):
             self._append(piece)
-        meter.check()
+        meter.check(name)
         self.duration, self.silent = resampler.duration, meter.peak <= SILENT
         self._gain = 1 / max(meter.peak, SILENT)
 

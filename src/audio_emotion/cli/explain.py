@@ -37,6 +37,8 @@ def explain(
 
       audio-emotion explain clip.wav --plot why.png
 
+      audio-emotion explain clip.wav --speaker me.json
+
       audio-emotion explain clip.wav --method gradients --plot why.png
 
       audio-emotion explain clip.wav --model mine.onnx --method gradients --run runs/mine

@@ -84,7 +84,8 @@ def serve(
     if no_auth and not settings.tokens:
         say("no token is asked for: everybody who reaches this address can use it")
     scheme = "https" if ssl_certfile else "http"
-    say(f"{scheme}://{host}:{port}/  (Ctrl-C ends it)")
+    if port:  # else the system chooses one, which the log names
+        say(f"{scheme}://{host}:{port}/  (Ctrl-C ends it)")
     run(settings)
 
 
@@ -93,6 +94,9 @@ def _tokens(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return tuple(filter(None, [os.environ.pop(TOKEN, "")]))
     try:
-        return tuple(filter(None, map(str.strip, path.read_text().splitlines())))
+        found = tuple(filter(None, map(str.strip, path.read_text().splitlines())))
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+    if not found:
+        raise ConfigError(f"{path} holds no token; write one on each line")
+    return found

@@ -76,6 +76,8 @@ def timeline(
       audio-emotion timeline call.m4a --out call.html
 
       audio-emotion timeline call.wav --channels separate --out call.json
+
+      audio-emotion timeline talk.m4a --speaker me.json
     """
     writer = get_writer(format_, out)
     separate = channels == "separate"

@@ -49,9 +49,9 @@ def enroll(classifier: "Classifier", recordings: Iterable[Recording]) -> Speaker
             raise AudioError(f"{name}: this recording was given before; give each of them once")
         known.add(content)
         levels.append(_level(signal, rate))
-        found = classifier.speech(StoredSignal([signal], rate, classifier.sampling_rate))
+        found = classifier.speech(StoredSignal([signal], rate, classifier.sampling_rate, name))
         if not found:
-            raise AudioError(f"{name}: nobody speaks or sings; leave it out, or record it again")
+            raise AudioError(f"{name}: nobody speaks or sings; record it again")
         regions += found
     notices += _uneven(levels)
     speech_dur, mean = _mean(regions, notices)
@@ -118,8 +118,8 @@ def _mean(regions: Sequence[tuple[float, Rows]], notices: list[Notice]) -> tuple
     total = sum(seconds for seconds, _ in regions)
     if total < MIN_DUR:
         raise AudioError(
-            f"{total:.2f} s of speech are too little; an enrolment needs {MIN_DUR:g} s: speak "
-            "longer, or give more recordings"
+            f"{total:.2f} s of speech are too little; an enrolment needs {MIN_DUR:g} s: record "
+            "more speech"
         )
     if total > MAX_DUR:
         message = f"the first {MAX_DUR:g} of {total:.0f} s of speech are used"

@@ -30,7 +30,8 @@ class Jobs:
 
     Attributes:
         folder: of the table and the recordings.
-        progress: seconds done, and of how many if that is known, of the job that runs, by id.
+        progress: seconds done, and of how many if that is known, by id, of jobs that have run
+            since this service began.
     """
 
     def __init__(self, state: State) -> None:
@@ -120,6 +121,7 @@ class Jobs:
         if self._running and self._running[0] == id_:
             self._running[1].set()
         self.store.delete(id_)
+        self.progress.pop(id_, None)
         self._audio(id_).unlink(missing_ok=True)
 
     def _audio(self, id_: str) -> Path:
@@ -170,7 +172,6 @@ class Jobs:
             self._audio(job.id).unlink(missing_ok=True)
         finally:
             self._running = None
-            self.progress.pop(job.id, None)
 
     def _task(self, job: Job, cancelled: threading.Event) -> Task:
         from ..routes.options import TimelineOptions
@@ -204,4 +205,7 @@ class Jobs:
     async def _sweep(self) -> None:
         while True:
             self.store.delete_ended(time.time() - self._limits.result_dur)
+            for id_ in list(self.progress):
+                if self.store.get(id_) is None:
+                    self.progress.pop(id_, None)
             await asyncio.sleep(min(SWEEP_DUR, self._limits.result_dur))

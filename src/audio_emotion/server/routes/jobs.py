@@ -89,7 +89,7 @@ def _shown(state: State, job: Job) -> dict[str, Any]:
         "task": "timeline",
         "response_format": job.options["response_format"],
         "done": round(done, 3),
-        "total": total,
+        "total": total and round(total, 3),
         "problem": job.problem,
     }
 

@@ -70,15 +70,23 @@ async def _receive(request: Request, file: IO[bytes], fields: int) -> dict[str, 
 
 
 async def _form(request: Request, file: IO[bytes], fields: int) -> dict[str, str]:
-    form = await request.form(max_files=1, max_fields=fields, max_part_size=TEXT_BYTES)
+    files = 1 + len(TEXTS)  # though one is right, so that each wrong one can be named
+    form = await request.form(max_files=files, max_fields=fields, max_part_size=TEXT_BYTES)
     try:
+        for name in TEXTS:
+            if isinstance(form.get(name), UploadFile):
+                raise ServiceError(
+                    f"the part {name} is a text, not a file; curl sends the text of a file with "
+                    f"-F {name}='<FILE'",
+                    Code.BAD_REQUEST,
+                )
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             raise ServiceError("the form needs the recording as the part file", Code.BAD_REQUEST)
         texts = {name: text for name in TEXTS if isinstance(text := form.get(name), str)}
-        if len(form) > 1 + len(texts):
+        if len(form.multi_items()) > 1 + len(texts):
             raise ServiceError(
-                f"the parts of the form are file and, as text, {' and '.join(TEXTS)}",
+                f"the parts of the form are one file and, as text, {' and '.join(TEXTS)}",
                 Code.BAD_REQUEST,
             )
         await run_in_threadpool(shutil.copyfileobj, upload.file, file)

@@ -80,6 +80,8 @@ class Task:
             found = collect(blocks, stream.sampling_rate, classifier, self.settings, report)
         if found.broken:
             raise AudioError(found.broken)
+        if self.progress:
+            self.progress(found.duration, found.duration)  # whatever the header stated
         notices = tuple(stream.notices)
         self._count(found.duration)
         text = self._write(worker, replace(found, warnings=notices))
