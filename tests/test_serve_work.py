@@ -356,12 +356,14 @@ def test_a_recording_on_its_way_keeps_others_out_for_a_moment(
         f"POST /v1/audio/emotions HTTP/1.1\r\nHost: {service.host}:{service.port}\r\n"
         f"X-API-Key: {TOKEN}\r\nContent-Length: {len(sound)}\r\n\r\n"
     )
+    wait_for(lambda: pool.depth == 0)
     with socket.create_connection((service.host, service.port), timeout=PATIENCE) as slow:
         slow.sendall(head.encode() + sound[:100])
         wait_for(lambda: pool._arriving)
         refused = post(client, sound)
         assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
         wait_for(lambda: post(client, sound).status_code == 200)
+        wait_for(lambda: pool.depth == 0)
         slow.sendall(sound[100:])
         assert slow.recv(12) == b"HTTP/1.1 200"
     assert not pool._arriving
