@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,42 @@ def test_each_choice_is_tried_once_over_stops(ravdess: Path, tmp_path: Path) -> 
     assert len(tried) == len(rows(tmp_path / "out")) == 4
 
 
-def test_a_trial_that_was_killed_is_tried_again() -> None:
+def test_a_trial_that_was_killed_is_tried_again(tmp_path: Path) -> None:
     study = optuna.create_study()
     killed = study.ask()
     value = killed.suggest_float("train.lr", 0.1, 1)
-    _retry(study)
+    (tmp_path / "trial-0").mkdir()
+    _retry(study, tmp_path)
+    assert not list(tmp_path.iterdir())
     assert study.trials[0].state == optuna.trial.TrialState.FAIL
     assert study.ask().suggest_float("train.lr", 0.1, 1) == value
+
+
+def test_combinations_go_on_after_a_kill_at_any_moment(
+    ravdess: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Before its settings were drawn, or while it trained; each combination is tried once."""
+    space = parse_space(["train.lr=1e-3,1e-2", "train.class_weights=none,sqrt"])
+    kills = iter([False, False, True, False, True, True])
+
+    def train_or_die(*arguments: Any, **options: Any) -> None:
+        if next(kills, False):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("audio_emotion.training.tune.train", train_or_die)
+    monkeypatch.setattr("audio_emotion.training.tune.best_score", lambda run: 0.5)
+    for _ in range(4):
+        with suppress(KeyboardInterrupt):
+            tune(load_corpus(ravdess), tiny(), space, tmp_path / "out", trials=9)
+        study = optuna.load_study(
+            study_name="tune", storage=f"sqlite:///{tmp_path / 'out' / 'study.db'}"
+        )
+        if len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))) < 4:
+            study.ask()  # killed before anything was drawn
+    (tmp_path / "out" / "trials.csv").unlink()  # killed before the last one was written down
+    tune(load_corpus(ravdess), tiny(), space, tmp_path / "out", trials=9)
+    tried = {(row["train.lr"], row["train.class_weights"]) for row in rows(tmp_path / "out")}
+    assert len(tried) == len(rows(tmp_path / "out")) == 4
 
 
 def test_a_restart_draws_anew(ravdess: Path, tmp_path: Path, monkeypatch: Any) -> None:

@@ -10,8 +10,12 @@ OUT/
 
 import csv
 import io
+import itertools
 import math
+import random
+import shutil
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +127,12 @@ def tune(
             pruner=optuna.pruners.MedianPruner(STARTUP, round(WARMUP * config.train.epochs)),
         )
         trials_before = len(study.get_trials(deepcopy=False))
-    study.sampler = _sampler(space, config.train.seed, trials_before)
-    _retry(study)
+    seed = config.train.seed + trials_before  # a restart draws anew
+    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+    _retry(study, out)
+    if _over(study):
+        _write(study, config, out)  # as a kill may have kept it from being written
+    order = _combined(space, config.train.seed)
 
     def objective(trial: optuna.Trial) -> float:
         drawn = {key: _draw(trial, key, values) for key, values in space.items()}
@@ -137,6 +145,8 @@ def tune(
         return best_score(run)
 
     while len(_over(study)) < min(trials, combinations(space)):
+        if order:
+            _enqueue(study, order)
         study.optimize(objective, n_trials=1)
         _write(study, config, out)
     return study
@@ -162,12 +172,14 @@ def _draw(
     return trial.suggest_float(key, values.low, values.high, log=values.log)
 
 
-def _sampler(space: Space, seed: int, trials_before: int) -> optuna.samplers.BaseSampler:
-    """Choices are tried once each, because a training repeats itself; a restart draws anew."""
-    grid = {k: list(v.choices) for k, v in space.items() if isinstance(v, CategoricalDistribution)}
-    if len(grid) == len(space):
-        return optuna.samplers.GridSampler(grid, seed)
-    return optuna.samplers.TPESampler(seed=seed + trials_before, n_startup_trials=STARTUP)
+def _combined(space: Space, seed: int) -> list[dict[str, Any]]:
+    """Return all combinations of choices, shuffled; none if a setting is a range."""
+    if math.isinf(combinations(space)):
+        return []
+    choices = [values.choices for values in space.values()]  # type: ignore[union-attr]
+    found = [dict(zip(space, values, strict=True)) for values in itertools.product(*choices)]
+    random.Random(seed).shuffle(found)
+    return found
 
 
 def varied(config: Config, settings: dict[str, Any]) -> Config:
@@ -205,16 +217,27 @@ def _over(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def _retry(study: optuna.Study) -> None:
-    """Give up trials that a kill left running, and try their settings again."""
+def _retry(study: optuna.Study, out: Path) -> None:
+    """Give up trials that a kill left running, and try their settings again, in other runs."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
+    for trial in study.get_trials(deepcopy=False, states=(FAIL,)):  # also what Ctrl-C ended
+        shutil.rmtree(out / f"trial-{trial.number}", ignore_errors=True)
+        _enqueue(study, [_settings(trial)])
+
+
+def _enqueue(study: optuna.Study, wanted: Sequence[dict[str, Any]]) -> None:
+    """Queue the first of the settings that no trial has had or waits for."""
     trials = study.get_trials(deepcopy=False)
-    tried = [t.params or t.system_attrs.get("fixed_params") for t in trials if t.state != FAIL]
-    for trial in trials:  # also those that Ctrl-C ended
-        if trial.state == FAIL and trial.params and trial.params not in tried:
-            study.enqueue_trial(trial.params)
-            tried.append(trial.params)
+    tried = [_settings(trial) for trial in trials if trial.state != FAIL]
+    settings = next((one for one in wanted if one and one not in tried), None)
+    if settings:
+        study.enqueue_trial(settings)
+
+
+def _settings(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """Return the settings of a trial, also of one that ended while they were drawn."""
+    return dict(trial.system_attrs.get("fixed_params") or trial.params)
 
 
 def _write(study: optuna.Study, config: Config, out: Path) -> None:
@@ -245,5 +268,8 @@ def _write(study: optuna.Study, config: Config, out: Path) -> None:
 
 
 def _save(axes: Any, path: Path) -> None:
+    from matplotlib import pyplot
+
     axes.figure.set_layout_engine("constrained")
     write_with(path, lambda temporary: axes.figure.savefig(temporary, dpi=120))
+    pyplot.close(axes.figure)  # Optuna draws by pyplot, which keeps all figures
