@@ -38,7 +38,6 @@ from audio_emotion.inference.model_file import STRENGTH, Enrolment
 from audio_emotion.inference.speaker import NEUTRAL, log_mean
 
 WRONG = "angry"  # what the clips of a wrong enrolment are
-SCORED_DRAWS = 5  # of clips, for scores
 DRAWS = 20  # of clips, for the share of enrolments that are questioned
 KNOWN = 2  # speakers of each corpus in the training split that are predicted
 WHO = {
@@ -122,7 +121,7 @@ def curves(folds: Sequence[Fold]) -> Iterable[list[str]]:
     """Yield UAR over strengths, of corpora left out and of held-back speakers of known corpora."""
     for who in ("test", "val"):
         for fold in folds:
-            curve = strength_curve(fold.rows[who], fold.reference, COUNTS, SCORED_DRAWS)
+            curve = strength_curve(fold.rows[who], fold.reference)
             name = fold.name if who == "test" else f"{WHO[who]}, run without {fold.name}"
             yield [name, *(f"{100 * value:.1f}" for value in curve[::2])]
 

@@ -17,7 +17,7 @@ from audio_emotion import Classifier
 from audio_emotion.batch.parts import Parts
 from audio_emotion.batch.run import Batch, Tally
 from audio_emotion.batch.sources import find
-from audio_emotion.batch.storage import Folder
+from audio_emotion.batch.storage import Folder, unmasked
 from audio_emotion.batch.work import content
 from audio_emotion.batch.work.content import is_transient, opened
 from audio_emotion.batch.work.shard import run_shard
@@ -226,6 +226,12 @@ def test_servers_that_fail_leave_recordings_and_missing_ones_are_rows(
         list(find(["http://127.0.0.1:9/x.wav"]))
     with pytest.raises(AudioError, match=r"none\.flac does not exist"):
         list(find([f"{site}/none.flac"]))
+
+
+def test_only_over_http_is_a_missing_file_taken_for_a_failure() -> None:
+    error = FileNotFoundError("in/none.flac")
+    error.__cause__ = ValueError("NoSuchKey")  # as stores may give the reason
+    assert unmasked(error) is error
 
 
 @pytest.mark.parametrize(

@@ -449,7 +449,7 @@ def test_a_cross_validation_by_corpus_chooses_the_strength(
     tmp_path: Path,
 ) -> None:
     folds = dict(zip("AB", left_out(2.0, known=0.0), strict=True))
-    monkeypatch.setattr(crossval, "Classifier", lambda path: path.parent.name)
+    monkeypatch.setattr(crossval, "Classifier", lambda path, threads: path.parent.name)
     monkeypatch.setattr(crossval, "_left_out", lambda model, *_: folds[model[-1]])
     found = crossval._strength({"A": {}, "B": {}}, load_corpus(ravdess), tmp_path)
     assert found == choose_strength(folds.values())

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -124,7 +123,7 @@ def _asked(fs: Any, url: str) -> Any:
         return fs.info(url)
     except FileNotFoundError as error:
         cause = unmasked(error)
-        if cause is error or getattr(cause, "status", None) == HTTPStatus.NOT_FOUND:
+        if cause is error:
             raise
         raise AudioError(f"{url} cannot be reached: {cause}") from error
 

@@ -5,6 +5,7 @@ import posixpath
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,9 +39,15 @@ def file_system(name: str) -> tuple[Any, str]:
 
 
 def unmasked(error: Exception) -> Exception:
-    """Return what went wrong where fsspec says of any failure over HTTP that a file is missing."""
+    """Return what went wrong where fsspec says of any failure over HTTP that a file is missing.
+
+    A file that is missing indeed gives `error` itself, as do all errors of other stores.
+    """
     cause = error.__cause__
-    return cause if isinstance(error, FileNotFoundError) and isinstance(cause, Exception) else error
+    http = isinstance(cause, TimeoutError) or type(cause).__module__.startswith("aiohttp.")
+    if not (isinstance(error, FileNotFoundError) and isinstance(cause, Exception) and http):
+        return error
+    return error if getattr(cause, "status", None) == HTTPStatus.NOT_FOUND else cause
 
 
 class Folder:

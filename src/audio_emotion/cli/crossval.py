@@ -91,7 +91,7 @@ def _strength(results: Mapping[str, dict[str, Any]], corpus: Corpus, out: Path) 
     """Return the strength of an enrolment that suits corpora left out, if it can be measured."""
     try:
         strength = choose_strength(
-            _left_out(Classifier(out / f"fold-{name}" / "model.onnx"), corpus, result)
+            _left_out(Classifier(out / f"fold-{name}" / "model.onnx", threads=1), corpus, result)
             for name, result in results.items()
         )
     except (CorpusError, ModelError) as error:

@@ -140,7 +140,7 @@ def compare(
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What a model that never heard one corpus predicts, as rows that `Trial` takes."""
+    """What a model that was trained without one corpus predicts, as rows that `Trial` takes."""
 
     rows: Sequence[Row]  # of that corpus, among the labels it shares with training
     known: Sequence[Row]  # of held-back speakers of the corpora of training
@@ -174,7 +174,10 @@ def choose_strength(
 
 
 def strength_curve(
-    rows: Sequence[Row], reference: Mapping[str, float], counts: Sequence[int], draws: int
+    rows: Sequence[Row],
+    reference: Mapping[str, float],
+    counts: Sequence[int] = COUNTS,
+    draws: int = DRAWS,
 ) -> list[float]:
     """Return the mean UAR over numbers of clips and draws at each of `STRENGTHS`."""
     trial = Trial(rows, reference, max(counts))

@@ -132,12 +132,12 @@ class Classifier:
             SpeakerError: it is no speaker, or one who was enrolled with another model.
             ModelError: as `enrolment`.
         """
-        from .speaker import as_speaker
-
         adjusted = object.__new__(type(self))
         adjusted.__dict__.update(self.__dict__)
         adjusted.factors = None
         if speaker is not None:
+            from .speaker import as_speaker
+
             as_speaker(speaker).check(self.digest, self.labels)
             adjusted.factors = speaker.factors(self.enrolment)
         return adjusted
