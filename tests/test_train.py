@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
+from torch.utils.data import DataLoader
 
 from audio_emotion import Classifier
 from audio_emotion.datasets import Clip, load_corpus
@@ -25,7 +26,16 @@ from audio_emotion.labels import Emotion
 from audio_emotion.training import checkpoints
 from audio_emotion.training.cache import SignalCache
 from audio_emotion.training.callbacks import COLUMNS, MovingAverage
-from audio_emotion.training.data import Batch, EpochSampler, Item, class_weights
+from audio_emotion.training.data import (
+    Batch,
+    Clips,
+    ClipsModule,
+    DeviceLoader,
+    DeviceSignals,
+    EpochSampler,
+    Item,
+    class_weights,
+)
 from audio_emotion.training.export import export, export_weights
 from audio_emotion.training.finish import biases
 from audio_emotion.training.model import (
@@ -38,7 +48,7 @@ from audio_emotion.training.model import (
 from audio_emotion.training.module import TrainingModule
 from audio_emotion.training.run import BEST, INIT, LAST, MODEL, stored_config
 from audio_emotion.training.train import computes_bf16, train
-from conftest import OPTIONS, RATE, TINY, TRAINING_WARNINGS, tiny, voice
+from conftest import OPTIONS, RATE, TINY, TRAINING_WARNINGS, small, tiny, voice
 
 pytestmark = TRAINING_WARNINGS
 
@@ -314,14 +324,50 @@ def test_the_sampler_draws_from_corpora_by_the_root_of_their_size() -> None:
     assert len(EpochSampler(corpora, seed=1)) == 525
 
 
+def test_clips_on_a_device_come_in_the_batches_that_a_loader_makes(ravdess: Path) -> None:
+    """To the last bit; the processor stands in for a GPU."""
+    corpus, config = load_corpus(ravdess), small()
+    items = [
+        Item(clip, digest or "", "train")
+        for clip, digest in zip(corpus.clips, corpus.digests(), strict=True)
+    ]
+    loader = ClipsModule(items, config, SignalCache()).train_dataloader()
+    assert isinstance(loader, DataLoader)
+    clips, device = Clips(items, config, SignalCache(), augment=False), torch.device("cpu")
+    signals = DeviceSignals.load(clips, device, most=1 << 30)
+    assert signals
+    sampler = EpochSampler([0] * len(items), config.train.seed)
+    on_device = DeviceLoader(signals, sampler, config.train.batch_size, drop_last=True)
+    for epoch in range(2):
+        for one in (loader, on_device):
+            one.sampler.set_epoch(epoch)
+        assert len(loader) == len(on_device)
+        for expected, batch in zip(loader, on_device, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(expected, batch, strict=True))
+    assert DeviceSignals.load(clips, device, most=2 * len(signals.pcm) - 1) is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_trains(ravdess: Path, tmp_path: Path) -> None:
+    corpus = load_corpus(ravdess)
+    for name, config in [("small", small("train.epochs=2")), ("tiny", tiny("train.epochs=2"))]:
+        train(corpus, config, tmp_path / name)
+        rows = list(csv.DictReader((tmp_path / name / "history.csv").open()))
+        assert [int(row["epoch"]) for row in rows] == [1, 2]
+        assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+
+
 def test_the_moving_average_is_the_mean_it_says() -> None:
     """In closed form: each update keeps `min(decay, (1 + n) / (10 + n))` of the average."""
-    average = MovingAverage(0.4)._kwargs["avg_fn"]
-    value = torch.tensor(1.0)
+    average = MovingAverage(0.4)._kwargs["multi_avg_fn"]
     for count, kept in [(1, 3 / 12), (2, 4 / 13), (30, 0.4)]:
-        expected = kept * value + (1 - kept) * 5.0
-        torch.testing.assert_close(average(value, torch.tensor(5.0), count), expected)
-    assert average(torch.tensor(3), torch.tensor(7), 1) == 7  # counters are copied
+        values = [torch.tensor(1.0), torch.tensor([2.0])]
+        average(values, [torch.tensor(5.0), torch.tensor([6.0])], count)
+        torch.testing.assert_close(values[0], torch.tensor(kept * 1 + (1 - kept) * 5))
+        torch.testing.assert_close(values[1], torch.tensor([kept * 2 + (1 - kept) * 6]))
+    counters = [torch.tensor(3)]
+    average(counters, [torch.tensor(7)], 1)
+    assert counters == [7]  # copied
 
 
 def test_averaged_weights_are_validated_saved_and_resumed(default_run: Path) -> None:

@@ -46,7 +46,7 @@ class SignalCache:
         path = self._path(digest, settings)
         pcm = _stored(path)
         if pcm is None:
-            pcm = np.round(np.clip(make(), -1, 1) * FULL_SCALE).astype(np.int16)
+            pcm = to_pcm(make())
             self._store(path, pcm)
         return cast(Signal, pcm.astype(np.float32) / FULL_SCALE)
 
@@ -66,6 +66,11 @@ class SignalCache:
         text = json.dumps([VERSION, digest, settings], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.npy"
+
+
+def to_pcm(signal: Signal) -> npt.NDArray[np.int16]:
+    """Round a signal to 16 bits; one that was read from 16 bits stays as it is."""
+    return np.round(np.clip(signal, -1, 1) * FULL_SCALE).astype(np.int16)
 
 
 def _stored(path: Path) -> npt.NDArray[np.int16] | None:

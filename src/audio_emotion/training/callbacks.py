@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.plugins.io import CheckpointIO
 from torch import Tensor
@@ -49,14 +50,20 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-            if not averaged.is_floating_point():
-                return current
+        def average(averaged: Any, current: Any, count: Tensor | int) -> None:
+            if not averaged[0].is_floating_point():
+                torch._foreach_copy_(averaged, current)
+                return
             step = int(count) + 1
             weight = 1 - min(decay, (1 + step) / (WARM_STEPS + step))
-            return averaged.lerp(current, weight)
+            torch._foreach_lerp_(averaged, current, weight)
 
-        super().__init__(avg_fn=average)
+        super().__init__(multi_avg_fn=average)
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Keep the average where the weights will be, which Lightning moves there later."""
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
 
 
 class History(L.Callback):

@@ -1,8 +1,9 @@
 """Clips as batches: decoded once, augmented anew in each epoch, the same for the same seed."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import lightning as L
 import numpy as np
@@ -15,11 +16,12 @@ from ..audio import Signal, resample
 from ..config import Config
 from ..datasets import Clip
 from .augmentation.waveform import add_noise, draw_pitch_and_speed, shift_and_stretch
-from .cache import SignalCache
+from .cache import FULL_SCALE, SignalCache, to_pcm
 
 REFERENCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
 SINGLE_LABEL_WEIGHT = 0.5  # of a clip in the loss, where a clip of another corpus counts about 1
 SINGLE_LABEL_RECALL = 0.9  # of its validation clips; a larger one costs voices of other corpora
+DEVICE_SHARE = 0.25  # of a GPU's free memory that a split's signals take at most
 MAIN_SHARE = 2  # of a batch, times what the root of its size gives the main corpus
 PITCH, NOISE, ORDER = 1, 2, 3  # streams of random numbers that never share a draw
 
@@ -72,6 +74,10 @@ class Clips(Dataset[tuple[Signal, int, int]]):
         return self.cache.get(
             item.digest, {"sampling_rate": rate}, lambda: resample(*item.clip.read(), rate)
         )
+
+    def pcm(self, number: int) -> npt.NDArray[np.int16]:
+        """Return the signal of a clip as it is stored, without augmentation."""
+        return to_pcm(self._decoded(self.items[number]))
 
     def _rng(self, item: Item, stream: int, epoch: int) -> np.random.Generator:
         return np.random.default_rng(
@@ -132,6 +138,84 @@ class EpochSampler(Sampler[tuple[int, int]]):
         return np.concatenate(orders)[offset : offset + drawn]
 
 
+@dataclass(frozen=True)
+class DeviceSignals:
+    """Signals on a device, where batches are gathered without waiting for the processor.
+
+    They are 16-bit PCM one after another, as `SignalCache` stores them.
+    """
+
+    pcm: Tensor  # (samples of all clips,), int16
+    start: Tensor  # (clips,), of each clip's first sample
+    length: Tensor  # (clips,)
+    labels: Tensor  # (clips,)
+    corpora: Tensor  # (clips,)
+    lengths: tuple[int, ...]  # the same as `length`, where the processor reads it
+
+    @classmethod
+    def load(cls, clips: Clips, device: torch.device, most: int) -> Self | None:
+        """Decode every clip; None if the signals take more than `most` bytes."""
+        with ThreadPoolExecutor() as pool:
+            signals = list(pool.map(clips.pcm, range(len(clips))))
+        lengths = [len(signal) for signal in signals]
+        if 2 * sum(lengths) > most:
+            return None
+        start = np.cumsum([0, *lengths[:-1]])
+        labels = [int(item.clip.label) for item in clips.items]
+        corpora = [item.corpus for item in clips.items]
+        return cls(
+            torch.from_numpy(np.concatenate(signals)).to(device),
+            torch.from_numpy(start).to(device),
+            torch.tensor(lengths, device=device),
+            torch.tensor(labels, device=device),
+            torch.tensor(corpora, device=device),
+            tuple(lengths),
+        )
+
+    def batch(self, numbers: Sequence[int]) -> Batch:
+        """Return the clips of these numbers as `collate` joins them."""
+        device = self.pcm.device
+        longest = max(self.lengths[number] for number in numbers)
+        chosen = torch.tensor(numbers).to(device, non_blocking=True)
+        position = torch.arange(longest, device=device)
+        inside = position < self.length[chosen, None]
+        source = torch.where(inside, self.start[chosen, None] + position, 0)
+        waveforms = self.pcm[source] / FULL_SCALE * inside
+        return Batch(waveforms, self.labels[chosen], self.corpora[chosen])
+
+
+class DeviceLoader:
+    """What a `DataLoader` is to Lightning, for signals on a device.
+
+    Args:
+        signals: of the clips.
+        sampler: gives `(epoch, item)` for each clip of an epoch.
+        batch_size: clips.
+        drop_last: leave out a last batch that is not full.
+    """
+
+    def __init__(
+        self,
+        signals: DeviceSignals,
+        sampler: Sampler[tuple[int, int]] | list[tuple[int, int]],
+        batch_size: int,
+        drop_last: bool,
+    ) -> None:
+        self.signals = signals
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[Batch]:
+        numbers = [item for _, item in self.sampler]
+        size = self.batch_size
+        return (self.signals.batch(numbers[n * size : (n + 1) * size]) for n in range(len(self)))
+
+
 class ClipsModule(L.LightningDataModule):
     """Loaders of the training and validation splits."""
 
@@ -141,7 +225,7 @@ class ClipsModule(L.LightningDataModule):
         self.config = config
         self.cache = cache
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> "DataLoader[Batch] | DeviceLoader":
         items = [item for item in self.items if item.split == "train"]
         trainer = self.trainer
         ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
@@ -151,7 +235,7 @@ class ClipsModule(L.LightningDataModule):
         clips = Clips(items, self.config, self.cache, augment=True)
         return self._loader(clips, sampler, drop_last=len(sampler) > settings.batch_size)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> "DataLoader[Batch] | DeviceLoader":
         items = [item for item in self.items if item.split == "val"]
         clips = Clips(items, self.config, self.cache, augment=False)
         return self._loader(clips, [(0, number) for number in range(len(items))])
@@ -161,7 +245,14 @@ class ClipsModule(L.LightningDataModule):
         clips: Clips,
         sampler: Sampler[tuple[int, int]] | list[tuple[int, int]],
         drop_last: bool = False,
-    ) -> DataLoader[Batch]:
+    ) -> "DataLoader[Batch] | DeviceLoader":
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        changed = clips.augment and self.config.augment.waveform_p  # which takes a processor
+        if device.type == "cuda" and not changed:
+            free, _ = torch.cuda.mem_get_info(device)
+            signals = DeviceSignals.load(clips, device, most=int(free * DEVICE_SHARE))
+            if signals:
+                return DeviceLoader(signals, sampler, self.config.train.batch_size, drop_last)
         workers = self.config.train.workers
         return DataLoader(
             clips,  # type: ignore[arg-type]  # `collate` makes a batch of its items

@@ -13,7 +13,7 @@ from ..config import Config
 from .augmentation.batch import draw_mixup, mix, spec_augment
 from .augmentation.spectral import SpectralAugment
 from .data import Batch
-from .features.frontend import AT_ONCE
+from .features.frontend import in_parts
 from .model import EmotionModel
 
 PADDED_SHARE = 0.3  # of the clips, at either end, that get some more of the silence around them
@@ -37,7 +37,9 @@ class TrainingModule(L.LightningModule):
         self.model = model
         self.spectral = SpectralAugment(config.augment, config.frontend)
         self.register_buffer("class_weights", class_weights, persistent=False)
+        self.register_buffer("one_hot", torch.eye(len(config.labels)), persistent=False)
         self.class_weights: Tensor
+        self.one_hot: Tensor
         self.scores = nn.ModuleDict(
             {f"{split}_scores": _scores(len(config.labels)) for split in ("train", "val")}
         )
@@ -51,7 +53,7 @@ class TrainingModule(L.LightningModule):
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             features, mask = self._augmented(batch.waveforms)
         share, partner = draw_mixup(len(features), self.config.augment.mixup)
-        partner = partner.to(self.device)
+        partner = partner.to(self.device, non_blocking=True)
         targets, factors, allowed = self.targets(batch)
         if share < 1:
             mask, allowed = mask | mask[partner], allowed | allowed[partner]
@@ -73,7 +75,7 @@ class TrainingModule(L.LightningModule):
             {"params": [w for w in weights if w.ndim > 1], "weight_decay": settings.weight_decay},
             {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, settings.lr, fused=not settings.gradient_clip)
+        optimizer = torch.optim.AdamW(groups, settings.lr, fused=True)
         steps, warmup = int(self.trainer.estimated_stepping_batches), settings.warmup
         if math.isclose(steps * warmup, 1):  # the schedule would divide by zero
             warmup *= 1.01
@@ -82,10 +84,17 @@ class TrainingModule(L.LightningModule):
         )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        """Clip here, since Lightning refuses to where the optimiser is fused."""
+        if self.config.train.gradient_clip:
+            nn.utils.clip_grad_norm_(
+                self.model.network.parameters(), self.config.train.gradient_clip
+            )
+
     def targets(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return one-hot labels, the factor of each clip, and the labels that its corpus has."""
         weights = self.class_weights[batch.corpora]  # (batch, classes)
-        targets = nn.functional.one_hot(batch.labels, len(self.config.labels)).float()
+        targets = self.one_hot[batch.labels]
         return targets, (targets * weights).sum(1), weights > 0
 
     def loss(self, logits: Tensor, targets: Tensor, factors: Tensor, allowed: Tensor) -> Tensor:
@@ -101,10 +110,11 @@ class TrainingModule(L.LightningModule):
         """Return the features of changed clips, and their frame mask."""
         frontend, augment = self.model.frontend, self.config.augment
         start, length = self._cropped(*frontend.extent(waveforms))
-        window = min(frontend.config.window, int(length.max())) if augment.crop_dur else None
+        crop = round(augment.crop_dur * frontend.config.sampling_rate)
+        window = min(frontend.config.window, crop) if crop else None
         placed = frontend.place(waveforms, start, length, window)
         if augment.spectral_p:
-            power = torch.cat([frontend.power(few) for few in torch.split(placed, AT_ONCE)])
+            power = torch.cat([frontend.power(few) for few in in_parts(placed)])
             hop = frontend.config.hop_length
             frames = torch.clamp(length[:, 0] // hop + 1, max=power.shape[1])
             mel_power, frames = self.spectral(power, frames)
@@ -146,10 +156,11 @@ class TrainingModule(L.LightningModule):
 
 
 def _scores(classes: int) -> nn.ModuleDict:
+    """Return metrics that check no value, for which a step would wait for the GPU."""
     return nn.ModuleDict(
         {
-            "loss": MeanMetric(),
-            "accuracy": MulticlassAccuracy(classes, average="micro"),
-            "f1": MulticlassF1Score(classes, average="macro"),
+            "loss": MeanMetric(nan_strategy="disable"),
+            "accuracy": MulticlassAccuracy(classes, average="micro", validate_args=False),
+            "f1": MulticlassF1Score(classes, average="macro", validate_args=False),
         }
     )

@@ -23,7 +23,7 @@ def spec_augment(features: Tensor, config: AugmentConfig) -> Tensor:
             start = (torch.rand(shape) * (size - width + 1)).floor()
             cell = torch.arange(size).view((1, 1, size, 1) if axis == 2 else (1, 1, 1, size))
             masked = (cell >= start) & (cell < start + width)
-            features = features.masked_fill(masked.to(features.device), 0)
+            features = features.masked_fill(masked.to(features.device, non_blocking=True), 0)
     return features
 
 

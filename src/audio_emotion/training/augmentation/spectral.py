@@ -79,15 +79,16 @@ class SpectralAugment(nn.Module):
         """Return mel power by a filter bank drawn for each clip, `(batch, frames, n_mels)`."""
         drawn = torch.randint(WARPS, (len(power),))
         drawn[~self._struck("warp", len(power))] = WARPS // 2
-        return torch.bmm(power, self.banks[drawn.to(power.device)])
+        return torch.bmm(power, self.banks[drawn.to(power.device, non_blocking=True)])
 
     def tempo(self, bands: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Scale time by interpolating frames; the batch becomes as long as its longest clip."""
+        """Scale time by interpolating frames, into as many as the slowest tempo can need."""
         speed = torch.exp(_uniform(len(bands), -TEMPO, TEMPO))
         speed[~self._struck("tempo", len(bands))] = 1
-        speed = speed.to(bands.device)
+        speed = speed.to(bands.device, non_blocking=True)
         scaled = torch.clamp((frames / speed).round().long(), min=1)
-        position = torch.arange(int(scaled.max()), device=bands.device)[None] * speed[:, None]
+        most = math.ceil(bands.shape[1] * math.exp(TEMPO))
+        position = torch.arange(most, device=bands.device)[None] * speed[:, None]
         position = torch.minimum(position, (frames - 1)[:, None].float())
         before = position.floor().long()
         after = torch.minimum(before + 1, (frames - 1)[:, None])
@@ -106,8 +107,8 @@ class SpectralAugment(nn.Module):
         tail = loudness[:, None] * torch.exp(-math.log(1e6) * time / fall[:, None])
         tail[:, 0] = 1
         size = frames + ECHO_FRAMES
-        spectrum = torch.fft.rfft(tail.to(bands.device), size, 1)[..., None]
-        struck = struck.to(bands.device)
+        spectrum = torch.fft.rfft(tail.to(bands.device, non_blocking=True), size, 1)[..., None]
+        struck = struck.to(bands.device, non_blocking=True)
         echoed = torch.fft.irfft(torch.fft.rfft(bands[struck], size, 1) * spectrum, size, 1)
         return bands.index_copy(0, struck, torch.clamp(echoed[:, :frames], min=0))
 
@@ -120,7 +121,7 @@ class SpectralAugment(nn.Module):
             for k in range(1, CURVES + 1)
         )
         gain = 10 ** (curve * self._struck("curve", batch)[:, None] / 10)
-        return bands * gain[:, None].to(bands.device)
+        return bands * gain[:, None].to(bands.device, non_blocking=True)
 
     def noise(self, bands: Tensor, frames: Tensor) -> Tensor:
         """Add noise of a random colour, `SNR_DB` below the clip."""
@@ -128,8 +129,8 @@ class SpectralAugment(nn.Module):
         batch, n_mels = len(struck), bands.shape[2]
         colour = torch.exp(_uniform(batch, -2.4, 2.4)[:, None] * torch.linspace(-1, 1, n_mels))
         level = 10 ** (-_uniform(batch, *SNR_DB) / 10)
-        density = (level[:, None] * colour).to(bands.device)
-        struck = struck.to(bands.device)
+        density = (level[:, None] * colour).to(bands.device, non_blocking=True)
+        struck = struck.to(bands.device, non_blocking=True)
         clean = bands[struck]
         mean = clean.sum((1, 2)) / (frames[struck] * n_mels)
         fluctuation = torch.empty_like(clean).exponential_()
@@ -143,13 +144,13 @@ class SpectralAugment(nn.Module):
         Bands outside become silent, earlier noise included.
         """
         batch, centres = len(bands), self.centres
-        below = centres <= _uniform(batch, 3500, 7500)[:, None].to(bands.device)
-        kept = below | ~self._struck("low", batch)[:, None].to(bands.device)
+        below = centres <= _uniform(batch, 3500, 7500)[:, None].to(bands.device, non_blocking=True)
+        kept = below | ~self._struck("low", batch)[:, None].to(bands.device, non_blocking=True)
         bands = bands * kept[:, None]
-        called = self._drawn("telephone", batch).to(bands.device)
+        called = self._drawn("telephone", batch).to(bands.device, non_blocking=True)
         band = bands[called] * ((centres >= TELEPHONE[0]) & (centres <= TELEPHONE[1]))
         density = (band * self.widths).sum(2, keepdim=True) / TELEPHONE_TOP
-        snr = _uniform(len(called), *EIGHT_BITS)[:, None, None].to(bands.device)
+        snr = _uniform(len(called), *EIGHT_BITS)[:, None, None].to(bands.device, non_blocking=True)
         rounding = density * 10 ** (-snr / 10) * torch.empty_like(band).exponential_()
         return bands.index_copy(0, called, band + rounding * (centres < TELEPHONE_TOP))
 

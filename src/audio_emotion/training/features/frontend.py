@@ -187,8 +187,8 @@ class Frontend(nn.Module):
 
         The filters add the squares of real and imaginary parts, which saves a pass over memory.
         """
-        few = torch.split(waveform, AT_ONCE)
-        return torch.cat([self._filtered(self._squares(w).flatten(2)) for w in few])
+        parts = in_parts(waveform)
+        return torch.cat([self._filtered(self._squares(few).flatten(2)) for few in parts])
 
     def decibel(self, power: Tensor, mask: Tensor) -> Tensor:
         """Return dB below the clip's loudest cell, at most `TOP_DB`: `(batch, n_mels, frames)`."""
@@ -255,6 +255,11 @@ class Frontend(nn.Module):
             ],
             2,
         )
+
+
+def in_parts(waveform: Tensor) -> tuple[Tensor, ...]:
+    """Split a batch on the processor into `AT_ONCE` clips; a GPU takes it whole."""
+    return torch.split(waveform, AT_ONCE) if waveform.device.type == "cpu" else (waveform,)
 
 
 def _blocks(waveform: Tensor) -> Tensor:
