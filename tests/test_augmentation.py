@@ -7,83 +7,101 @@ import torch
 from audio_emotion.config import AugmentConfig
 from audio_emotion.training.augmentation.batch import MASKS, draw_mixup, mix, spec_augment
 from audio_emotion.training.augmentation.waveform import (
+    N_FFT,
     add_noise,
+    augment_waveforms,
     draw_pitch_and_speed,
-    fix_length,
     shift_and_stretch,
 )
 
 RATE = 22_050
 
 
-def tone(hertz: float) -> np.ndarray:
-    return np.sin(2 * np.pi * hertz * np.arange(2 * RATE) / RATE).astype(np.float32)
+def tone(hertz: float, seconds: float = 2) -> torch.Tensor:
+    return torch.sin(2 * np.pi * hertz * torch.arange(round(seconds * RATE)) / RATE)
 
 
-def peak(signal: np.ndarray) -> float:
-    return float(
-        np.abs(np.fft.rfft(signal * np.hanning(len(signal)))).argmax() * RATE / len(signal)
-    )
+def peak(signal: torch.Tensor) -> float:
+    spectrum = torch.fft.rfft(signal * torch.hann_window(len(signal))).abs()
+    return float(spectrum.argmax()) * RATE / len(signal)
 
 
-@pytest.mark.parametrize("semitones", [-2, -1, 1, 2])
-def test_pitch_moves_a_tone_by_semitones(semitones: float) -> None:
-    shifted = shift_and_stretch(tone(440), RATE, semitones, 1.0)
+def changed(signal: torch.Tensor, semitones: float = 0, speed: float = 1) -> torch.Tensor:
+    return shift_and_stretch(signal[None], torch.tensor([semitones]), torch.tensor([speed]))[0]
+
+
+@pytest.mark.parametrize("semitones", [-2.0, -1.0, 1.0, 2.0])
+@pytest.mark.parametrize("hertz", [110, 440, 3000])
+def test_pitch_moves_a_tone_by_semitones(semitones: float, hertz: float) -> None:
+    shifted = changed(tone(hertz), semitones)
     assert len(shifted) == 2 * RATE
-    assert peak(shifted) == pytest.approx(440 * 2 ** (semitones / 12), abs=3)
+    assert peak(shifted) == pytest.approx(hertz * 2 ** (semitones / 12), abs=1)
+    middle = slice(RATE // 2, -RATE // 2)  # a tone stays within a decibel as loud
+    assert shifted[middle].std() == pytest.approx(0.5**0.5, rel=0.11)
 
 
 @pytest.mark.parametrize("speed", [0.9, 1.1])
-def test_stretch_keeps_pitch_and_length_and_moves_time(speed: float) -> None:
-    clicks = np.zeros(2 * RATE, np.float32)
-    bursts = tone(440)[: RATE // 20]
+def test_tempo_keeps_pitch_and_moves_time(speed: float) -> None:
+    clicks, bursts = torch.zeros(2 * RATE), tone(440, 0.05)
     for second in (0.5, 1.0, 1.5):
         clicks[round(second * RATE) :][: len(bursts)] = bursts
-    stretched = shift_and_stretch(clicks, RATE, 0.0, speed)
-    assert len(stretched) == len(clicks)
-    loud = np.flatnonzero(np.abs(stretched) > 0.5) / RATE
-    spread = loud.max() - loud.min()
-    original = np.flatnonzero(np.abs(clicks) > 0.5) / RATE
-    assert spread == pytest.approx((original.max() - original.min()) / speed, rel=0.05)
+    stretched = changed(clicks, speed=speed)
+    assert len(stretched) == pytest.approx(2 * RATE / speed, abs=1)
+    assert peak(changed(tone(440), speed=speed)) == pytest.approx(440, abs=1)
+    before, after = (
+        torch.nonzero(signal.abs() > 0.3)[[0, -1], 0] / RATE for signal in (clicks, stretched)
+    )
+    torch.testing.assert_close(after, before / speed, atol=0.02, rtol=0)
 
 
-def test_a_neutral_shift_is_the_signal_itself() -> None:
-    signal = tone(440)
-    assert shift_and_stretch(signal, RATE, 0.0, 1.0) is signal
+def test_every_clip_of_a_batch_gets_a_change_of_its_own() -> None:
+    semitones, speed = torch.tensor([2.0, -2.0, 0.0]), torch.tensor([1.1, 1.0, 0.9])
+    together = shift_and_stretch(tone(440).repeat(3, 1), semitones, speed)
+    for row, drawn in zip(together, zip(semitones, speed, strict=True), strict=True):
+        alone = changed(tone(440), *(value.item() for value in drawn))
+        torch.testing.assert_close(row[: len(alone)], alone, atol=2e-3, rtol=0)
+
+
+def test_a_neutral_shift_is_nearly_the_signal_itself() -> None:
+    signal = tone(440) + 0.3 * tone(1234)
+    middle = slice(N_FFT, -N_FFT)
+    torch.testing.assert_close(changed(signal)[middle], signal[middle], atol=1e-3, rtol=0)
 
 
 def test_shifts_stay_in_range_and_strike_as_often_as_configured() -> None:
-    config = AugmentConfig(waveform_p=0.3)
-    rng = np.random.default_rng(0)
-    semitones, speeds = np.array([draw_pitch_and_speed(config, rng) for _ in range(2000)]).T
-    assert np.abs(semitones).max() <= 2
+    torch.manual_seed(0)
+    semitones, speeds = draw_pitch_and_speed(2000, AugmentConfig(waveform_p=0.3))
+    assert semitones.abs().max() <= 2
     assert 0.9 <= speeds.min() < 0.95 < 1.05 < speeds.max() <= 1.1
     for struck in (semitones != 0, speeds != 1):
-        assert struck.mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.3 * 0.7 / 2000))
+        assert struck.float().mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.3 * 0.7 / 2000))
 
 
-def test_noise_has_the_stated_share_of_the_maximum() -> None:
-    signal = 0.4 * tone(440)
-    noisy = add_noise(signal, AugmentConfig(waveform_p=1), np.random.default_rng(0))
-    assert np.std(noisy - signal) == pytest.approx(0.005 * 0.4, rel=0.02)
+def test_noise_has_the_stated_share_of_the_maximum_and_stays_in_its_clip() -> None:
+    torch.manual_seed(0)
+    signals = torch.stack([0.4 * tone(440), 0.1 * tone(220)])
+    inside = torch.arange(2 * RATE) < torch.tensor([[2 * RATE], [RATE]])
+    noise = add_noise(signals, inside, AugmentConfig(waveform_p=1)) - signals
+    assert noise[0].std() == pytest.approx(0.005 * 0.4, rel=0.02)
+    assert noise[1, :RATE].std() == pytest.approx(0.005 * 0.1, rel=0.02)
+    assert not noise[1, RATE:].any()
 
 
-def test_noise_is_seeded_and_has_a_probability() -> None:
-    signal = tone(440)
-    same = [add_noise(signal, AugmentConfig(waveform_p=1), np.random.default_rng(5)) for _ in "ab"]
-    np.testing.assert_array_equal(*same)
-    assert add_noise(signal, AugmentConfig(waveform_p=0), np.random.default_rng(5)) is signal
-
-
-@pytest.mark.parametrize(("have", "want"), [(7, 4), (4, 7), (5, 5), (3, 8)])
-def test_fixed_length_is_centred(have: int, want: int) -> None:
-    fixed = fix_length(np.arange(1, have + 1, dtype=np.float32), want)
-    assert len(fixed) == want
-    kept = fixed[fixed > 0]
-    before = have - kept[-1] if have > want else want - 1 - np.flatnonzero(fixed)[-1]
-    after = kept[0] - 1 if have > want else np.flatnonzero(fixed)[0]
-    assert abs(before - after) <= 1
-    np.testing.assert_array_equal(np.diff(kept), 1)
+def test_waveforms_are_augmented_by_chance_and_the_same_for_the_same_seed() -> None:
+    signals = torch.stack([tone(440), tone(220) * (torch.arange(2 * RATE) < RATE)])
+    assert augment_waveforms(signals, AugmentConfig(waveform_p=0)) is signals
+    config, twice = AugmentConfig(waveform_p=1), []
+    for _ in range(2):
+        torch.manual_seed(0)
+        twice.append(augment_waveforms(signals, config))
+    assert torch.equal(*twice)
+    ends = [int(torch.nonzero(row)[-1]) / RATE for row in twice[0]]
+    assert 2 / 1.1 < ends[0] < 2 / 0.9
+    assert 1 / 1.1 < ends[1] < 1 / 0.9  # what follows a clip stays silent
+    torch.manual_seed(0)
+    half = augment_waveforms(tone(440).repeat(400, 1)[:, :4000], AugmentConfig(waveform_p=0.5))
+    kept = [torch.equal(row[:4000], tone(440)[:4000]) for row in half]
+    assert np.mean(kept) == pytest.approx(0.125, abs=4 * np.sqrt(0.125 * 0.875 / 400))
 
 
 def test_spec_augment_masks_whole_bands_and_frames_no_wider_than_configured() -> None:

@@ -25,7 +25,7 @@ from audio_emotion.evaluation.evaluate import evaluate
 from audio_emotion.labels import Emotion
 from audio_emotion.training import checkpoints
 from audio_emotion.training.cache import SignalCache
-from audio_emotion.training.callbacks import COLUMNS, MovingAverage
+from audio_emotion.training.callbacks import COLUMNS, move
 from audio_emotion.training.data import (
     Batch,
     Clips,
@@ -299,12 +299,11 @@ def test_a_label_that_only_another_corpus_has_weighs_nothing(ravdess: Path) -> N
 
 def test_the_sampler_shares_every_clip_among_the_ranks() -> None:
     shares = [list(EpochSampler([0] * 10, seed=1, rank=rank, ranks=2)) for rank in range(2)]
-    assert sorted(item for rank in shares for _, item in rank) == list(range(10))
+    assert sorted(item for rank in shares for item in rank) == list(range(10))
     sampler = EpochSampler([0] * 10, seed=1)
     first = list(sampler)
     sampler.set_epoch(1)
-    assert [item for _, item in sampler] != [item for _, item in first]
-    assert {epoch for epoch, _ in sampler} == {1}
+    assert list(sampler) != first
 
 
 def test_the_sampler_draws_from_corpora_by_the_root_of_their_size() -> None:
@@ -314,7 +313,7 @@ def test_the_sampler_draws_from_corpora_by_the_root_of_their_size() -> None:
     drawn: Counter[int] = Counter()
     for epoch in range(40):
         sampler.set_epoch(epoch)
-        items = [item for _, item in sampler]
+        items = list(sampler)
         counts = Counter(corpora[item] for item in items)
         assert (len(items), counts) == (90, {0: 40, 1: 40, 2: 10})
         drawn.update(items)
@@ -333,7 +332,7 @@ def test_clips_on_a_device_come_in_the_batches_that_a_loader_makes(ravdess: Path
     ]
     loader = ClipsModule(items, config, SignalCache()).train_dataloader()
     assert isinstance(loader, DataLoader)
-    clips, device = Clips(items, config, SignalCache(), augment=False), torch.device("cpu")
+    clips, device = Clips(items, config, SignalCache()), torch.device("cpu")
     signals = DeviceSignals.load(clips, device, most=1 << 30)
     assert signals
     sampler = EpochSampler([0] * len(items), config.train.seed)
@@ -359,15 +358,13 @@ def test_a_gpu_trains(ravdess: Path, tmp_path: Path) -> None:
 
 def test_the_moving_average_is_the_mean_it_says() -> None:
     """In closed form: each update keeps `min(decay, (1 + n) / (10 + n))` of the average."""
-    average = MovingAverage(0.4)._kwargs["multi_avg_fn"]
-    for count, kept in [(1, 3 / 12), (2, 4 / 13), (30, 0.4)]:
-        values = [torch.tensor(1.0), torch.tensor([2.0])]
-        average(values, [torch.tensor(5.0), torch.tensor([6.0])], count)
+    for updates, kept in [(0, 0.0), (1, 3 / 12), (2, 4 / 13), (30, 0.4)]:
+        values = [torch.tensor(1.0), torch.tensor([2.0]), torch.tensor(3)]
+        current = [torch.tensor(5.0), torch.tensor([6.0]), torch.tensor(7)]
+        move(list(zip(values, current, strict=True)), updates, 0.4)
         torch.testing.assert_close(values[0], torch.tensor(kept * 1 + (1 - kept) * 5))
         torch.testing.assert_close(values[1], torch.tensor([kept * 2 + (1 - kept) * 6]))
-    counters = [torch.tensor(3)]
-    average(counters, [torch.tensor(7)], 1)
-    assert counters == [7]  # copied
+        assert values[2] == 7  # counters are copied
 
 
 def test_averaged_weights_are_validated_saved_and_resumed(default_run: Path) -> None:

@@ -40,7 +40,7 @@ REMOVED = frozenset(
      "augment.shift_dur", "augment.warp_semitones", "augment.tempo", "augment.equalizer_db",
      "augment.reverb_dur", "augment.least_snr", "augment.masks", "network.members",
      "network.floored", "train.coarse_epochs", "train.fine_lr", "train.dropout_from",
-     "train.schedule", "train.further", "train.auxiliary_ratio")
+     "train.schedule", "train.further", "train.auxiliary_ratio", "train.workers")
 )  # fmt: skip
 
 
@@ -142,7 +142,6 @@ class TrainConfig(_Section):
     class_weights: Literal["reference", "balanced", "sqrt", "none"] | tuple[float, ...] = "sqrt"
     # `auto`: bf16 where the hardware computes in it; emulated bf16 is many times slower.
     precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
-    workers: int = Field(0, ge=0)  # processes that decode and augment
 
 
 class SplitConfig(_Section):

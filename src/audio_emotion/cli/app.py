@@ -22,7 +22,7 @@ MAKE = ("train", "crossval", "tune", "export", "data", "download")
 COMMANDS = (*USE, *MAKE)  # each a function in a module of its own, of the same name
 
 EXTRA_TRAIN = {  # top-level modules that the extra installs
-    *("captum", "lightning", "matplotlib", "onnx", "onnxscript", "optuna", "python_stretch"),
+    *("captum", "lightning", "matplotlib", "onnx", "onnxscript", "optuna"),
     *("safetensors", "tensorboard", "torch", "torchmetrics"),
 }
 

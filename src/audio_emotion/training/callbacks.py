@@ -50,20 +50,35 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(averaged: Any, current: Any, count: Tensor | int) -> None:
-            if not averaged[0].is_floating_point():
-                torch._foreach_copy_(averaged, current)
-                return
-            step = int(count) + 1
-            weight = 1 - min(decay, (1 + step) / (WARM_STEPS + step))
-            torch._foreach_lerp_(averaged, current, weight)
-
-        super().__init__(multi_avg_fn=average)
+        super().__init__()
+        self.decay = decay
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Keep the average where the weights will be, which Lightning moves there later."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        """Update all weights at once, and without asking the GPU for the number of updates."""
+        assert self._average_model
+        average = self._average_model.module
+        pairs = [
+            pair
+            for kind in ("parameters", "buffers")
+            for pair in zip(getattr(average, kind)(), getattr(pl_module, kind)(), strict=True)
+        ]
+        move([(a.data, b.data) for a, b in pairs], trainer.global_step - 1, self.decay)
+        self._average_model.n_averaged += 1
+        self._latest_update_step = trainer.global_step
+
+
+def move(pairs: list[tuple[Tensor, Tensor]], updates: int, decay: float) -> None:
+    """Move each first tensor towards the second; one that is not of floats becomes equal."""
+    weight = 1 - min(decay, (2 + updates) / (1 + WARM_STEPS + updates)) if updates else 1.0
+    floats = [pair for pair in pairs if pair[0].is_floating_point()]
+    others = [pair for pair in pairs if not pair[0].is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], weight)
+    torch._foreach_copy_([a for a, _ in others], [b for _, b in others])
 
 
 class History(L.Callback):

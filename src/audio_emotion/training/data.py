@@ -1,4 +1,4 @@
-"""Clips as batches: decoded once, augmented anew in each epoch, the same for the same seed."""
+"""Clips as batches: decoded once, in an order that depends on the seed."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ..audio import Signal, resample
 from ..config import Config
 from ..datasets import Clip
-from .augmentation.waveform import add_noise, draw_pitch_and_speed, shift_and_stretch
 from .cache import FULL_SCALE, SignalCache, to_pcm
 
 REFERENCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
@@ -23,7 +22,6 @@ SINGLE_LABEL_WEIGHT = 0.5  # of a clip in the loss, where a clip of another corp
 SINGLE_LABEL_RECALL = 0.9  # of its validation clips; a larger one costs voices of other corpora
 DEVICE_SHARE = 0.25  # of a GPU's free memory that a split's signals take at most
 MAIN_SHARE = 2  # of a batch, times what the root of its size gives the main corpus
-PITCH, NOISE, ORDER = 1, 2, 3  # streams of random numbers that never share a draw
 
 
 class Batch(NamedTuple):
@@ -45,48 +43,30 @@ class Item:
 
 
 class Clips(Dataset[tuple[Signal, int, int]]):
-    """Signals at the model's rate; an index is `(epoch, item)`, so workers share no state."""
+    """Signals at the model's rate, with label and corpus."""
 
-    def __init__(
-        self, items: Sequence[Item], config: Config, cache: SignalCache, *, augment: bool
-    ) -> None:
+    def __init__(self, items: Sequence[Item], config: Config, cache: SignalCache) -> None:
         self.items = items
         self.config = config
         self.cache = cache
-        self.augment = augment
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: tuple[int, int]) -> tuple[Signal, int, int]:
-        epoch, number = index
+    def __getitem__(self, number: int) -> tuple[Signal, int, int]:
         item = self.items[number]
-        signal = self._decoded(item)
-        if self.augment:
-            rate, settings = self.config.frontend.sampling_rate, self.config.augment
-            drawn = draw_pitch_and_speed(settings, self._rng(item, PITCH, epoch))
-            signal = shift_and_stretch(signal, rate, *drawn)
-            signal = add_noise(signal, settings, self._rng(item, NOISE, epoch))
-        return signal, int(item.clip.label), item.corpus
+        return self.signal(number), int(item.clip.label), item.corpus
 
-    def _decoded(self, item: Item) -> Signal:
-        rate = self.config.frontend.sampling_rate
+    def signal(self, number: int) -> Signal:
+        """Return the signal of a clip, decoded once and then read from the cache."""
+        item, rate = self.items[number], self.config.frontend.sampling_rate
         return self.cache.get(
             item.digest, {"sampling_rate": rate}, lambda: resample(*item.clip.read(), rate)
         )
 
-    def pcm(self, number: int) -> npt.NDArray[np.int16]:
-        """Return the signal of a clip as it is stored, without augmentation."""
-        return to_pcm(self._decoded(self.items[number]))
 
-    def _rng(self, item: Item, stream: int, epoch: int) -> np.random.Generator:
-        return np.random.default_rng(
-            [self.config.train.seed, stream, epoch, int(item.digest[:8], 16)]
-        )
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """`(epoch, item)` in an order that depends on seed and epoch only, shared among the ranks.
+class EpochSampler(Sampler[int]):
+    """Items in an order that depends on seed and epoch only, shared among the ranks.
 
     Each corpus gives clips by the root of its size, the first corpus twice as many.  Its clips come
     in one random order after another, so each comes equally often.
@@ -119,11 +99,11 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __len__(self) -> int:
         return -(-self.clips // self.ranks)
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        rng = np.random.default_rng([self.seed, ORDER, self.epoch])
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self.seed, 0, self.epoch])
         order = rng.permutation(np.concatenate([self._draw(n) for n in range(len(self.items))]))
         padded = np.resize(order, len(self) * self.ranks)  # every rank the same number
-        return iter((self.epoch, int(item)) for item in padded[self.rank :: self.ranks])
+        return iter(padded[self.rank :: self.ranks].tolist())
 
     def _draw(self, corpus: int) -> npt.NDArray[np.int64]:
         """Return this epoch's part of the endless order of a corpus."""
@@ -131,7 +111,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         first = self.epoch * drawn
         passes = range(first // len(items), (first + drawn) // len(items) + 1)
         orders = [
-            np.random.default_rng([self.seed, ORDER, corpus, once]).permutation(items)
+            np.random.default_rng([self.seed, 1, corpus, once]).permutation(items)
             for once in passes
         ]
         offset = first - passes[0] * len(items)
@@ -156,7 +136,7 @@ class DeviceSignals:
     def load(cls, clips: Clips, device: torch.device, most: int) -> Self | None:
         """Decode every clip; None if the signals take more than `most` bytes."""
         with ThreadPoolExecutor() as pool:
-            signals = list(pool.map(clips.pcm, range(len(clips))))
+            signals = [to_pcm(s) for s in pool.map(clips.signal, range(len(clips)))]
         lengths = [len(signal) for signal in signals]
         if 2 * sum(lengths) > most:
             return None
@@ -189,7 +169,7 @@ class DeviceLoader:
 
     Args:
         signals: of the clips.
-        sampler: gives `(epoch, item)` for each clip of an epoch.
+        sampler: gives the clips of an epoch.
         batch_size: clips.
         drop_last: leave out a last batch that is not full.
     """
@@ -197,12 +177,13 @@ class DeviceLoader:
     def __init__(
         self,
         signals: DeviceSignals,
-        sampler: Sampler[tuple[int, int]] | list[tuple[int, int]],
+        sampler: Sampler[int] | range,
         batch_size: int,
         drop_last: bool,
     ) -> None:
         self.signals = signals
         self.sampler = sampler
+        self.batch_sampler = None  # which Lightning asks for
         self.batch_size = batch_size
         self.drop_last = drop_last
 
@@ -211,7 +192,7 @@ class DeviceLoader:
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Batch]:
-        numbers = [item for _, item in self.sampler]
+        numbers = list(self.sampler)
         size = self.batch_size
         return (self.signals.batch(numbers[n * size : (n + 1) * size]) for n in range(len(self)))
 
@@ -232,34 +213,30 @@ class ClipsModule(L.LightningDataModule):
         settings = self.config.train
         corpora = [item.corpus for item in items]
         sampler = EpochSampler(corpora, settings.seed, settings.epoch_clips, *ranks)
-        clips = Clips(items, self.config, self.cache, augment=True)
+        clips = Clips(items, self.config, self.cache)
         return self._loader(clips, sampler, drop_last=len(sampler) > settings.batch_size)
 
     def val_dataloader(self) -> "DataLoader[Batch] | DeviceLoader":
         items = [item for item in self.items if item.split == "val"]
-        clips = Clips(items, self.config, self.cache, augment=False)
-        return self._loader(clips, [(0, number) for number in range(len(items))])
+        clips = Clips(items, self.config, self.cache)
+        return self._loader(clips, range(len(items)))
 
     def _loader(
         self,
         clips: Clips,
-        sampler: Sampler[tuple[int, int]] | list[tuple[int, int]],
+        sampler: Sampler[int] | range,
         drop_last: bool = False,
     ) -> "DataLoader[Batch] | DeviceLoader":
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        changed = clips.augment and self.config.augment.waveform_p  # which takes a processor
-        if device.type == "cuda" and not changed:
+        if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
             signals = DeviceSignals.load(clips, device, most=int(free * DEVICE_SHARE))
             if signals:
                 return DeviceLoader(signals, sampler, self.config.train.batch_size, drop_last)
-        workers = self.config.train.workers
         return DataLoader(
             clips,  # type: ignore[arg-type]  # `collate` makes a batch of its items
             self.config.train.batch_size,
             sampler=sampler,
-            num_workers=workers,
-            persistent_workers=workers > 0,
             collate_fn=collate,
             drop_last=drop_last,  # a batch of one has no variance for the batch norm
         )

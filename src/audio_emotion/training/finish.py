@@ -26,8 +26,8 @@ def finish(run: Path, module: TrainingModule, clips: ClipsModule) -> None:
     calibration = calibrate(logits, labels)
     done = TrainedModel(best.model, best.architecture, best.data, calibration, best.scores)
     number = {item.clip: n for n, item in enumerate(clips.items) if item.split == "val"}
-    decoded = Clips(clips.items, module.config, clips.cache, augment=False)
-    enrolment = neutral_reference(done, number, lambda clip: decoded[0, number[clip]][0])
+    decoded = Clips(clips.items, module.config, clips.cache)
+    enrolment = neutral_reference(done, number, lambda clip: decoded.signal(number[clip]))
     replace(done, enrolment=enrolment).save(run / MODEL)
 
 

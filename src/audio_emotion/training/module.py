@@ -12,6 +12,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from ..config import Config
 from .augmentation.batch import draw_mixup, mix, spec_augment
 from .augmentation.spectral import SpectralAugment
+from .augmentation.waveform import augment_waveforms
 from .data import Batch
 from .features.frontend import in_parts
 from .model import EmotionModel
@@ -68,6 +69,13 @@ class TrainingModule(L.LightningModule):
         logits = self.model(batch.waveforms).masked_fill(~allowed, MASKED)
         self._record("val", logits, batch.labels, self.loss(logits, targets, factors, allowed))
 
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the epoch, of training too, once instead of in every step."""
+        for split in ("train", "val"):
+            for name, score in self.scores[f"{split}_scores"].items():  # type: ignore[operator]
+                self.log(f"{split}_{name}", score.compute(), prog_bar=True)
+                score.reset()
+
     def configure_optimizers(self) -> Any:
         settings = self.config.train
         weights = list(self.model.network.parameters())
@@ -109,6 +117,7 @@ class TrainingModule(L.LightningModule):
     def _augmented(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features of changed clips, and their frame mask."""
         frontend, augment = self.model.frontend, self.config.augment
+        waveforms = augment_waveforms(waveforms, augment)
         start, length = self._cropped(*frontend.extent(waveforms))
         crop = round(augment.crop_dur * frontend.config.sampling_rate)
         window = min(frontend.config.window, crop) if crop else None
@@ -145,14 +154,6 @@ class TrainingModule(L.LightningModule):
         scores["loss"].update(loss.detach(), len(labels))  # type: ignore[index, operator]
         for name in ("accuracy", "f1"):
             scores[name].update(logits.detach().float(), labels)  # type: ignore[index, operator]
-        for name in ("loss", "accuracy", "f1"):
-            self.log(
-                f"{split}_{name}",
-                scores[name],  # type: ignore[index]
-                on_step=False,
-                on_epoch=True,
-                prog_bar=True,
-            )
 
 
 def _scores(classes: int) -> nn.ModuleDict:

@@ -1,6 +1,7 @@
 """From a corpus and a configuration to a run with a trained model; `run` describes its files."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -178,13 +179,13 @@ def _problems(
 ) -> list[str]:
     """Return why each clip cannot be used, or nothing; what is decoded here is cached."""
     items = [Item(c, d or "", "") for c, d in zip(corpus.clips, digests, strict=True)]
-    decoded = Clips(items, config, cache, augment=False)
+    decoded = Clips(items, config, cache)
 
     def problem(number: int) -> str:
         try:
             if not digests[number]:
                 corpus.clips[number].digest()  # which says what is wrong
-            decoded[0, number]
+            decoded.signal(number)
         except AudioError as error:
             return str(error)
         return ""
@@ -236,8 +237,8 @@ def _fit_frontend(
 ) -> None:
     training = [item for item in items if item.split == "train"]
     spread = training[:: max(1, len(training) // FIT_CLIPS)]
-    clips = Clips(spread, config, cache, augment=False)
-    model.frontend.fit(torch.from_numpy(clips[0, n][0]) for n in range(len(clips)))
+    clips = Clips(spread, config, cache)
+    model.frontend.fit(torch.from_numpy(clips.signal(n)) for n in range(len(clips)))
 
 
 def _checkpoint(run: Path, filename: str, monitor: str | None) -> ModelCheckpoint:
@@ -280,5 +281,5 @@ def _trainer(
         log_every_n_steps=1,
         enable_model_summary=False,
         deterministic=not torch.cuda.is_available(),  # some functions of a GPU never are
-        **options,
+        **{"enable_progress_bar": sys.stderr.isatty(), **options},
     )

@@ -1,53 +1,134 @@
-"""Augmentation of a waveform, with a numpy generator of the clip's own: pitch, tempo, noise."""
+"""Augmentation of waveforms in a batch, with torch's generator: pitch, tempo, noise."""
 
-from typing import Any, cast
+import math
 
-import numpy as np
+import torch
+from torch import Tensor, nn
 
-from ...audio import Signal
 from ...config import AugmentConfig
+from ..features.frontend import hann
+
+N_FFT = 1024  # samples
+HOP = N_FFT // 4
+OVERLAP = 1.5  # sum of the squared windows over a sample
 
 
-def draw_pitch_and_speed(config: AugmentConfig, rng: np.random.Generator) -> tuple[float, float]:
-    """Draw a shift in semitones and a speed factor, each neutral unless its probability strikes."""
-    semitones = rng.uniform(-config.pitch_semitones, config.pitch_semitones)
-    speed = rng.uniform(1 - config.stretch, 1 + config.stretch)
-    pitched, stretched = rng.random(2) < config.waveform_p
-    return round(semitones, 3) if pitched else 0.0, round(speed, 4) if stretched else 1.0
+def augment_waveforms(waveforms: Tensor, config: AugmentConfig) -> Tensor:
+    """Shift, stretch and add noise, each with probability `waveform_p`.
 
+    Args:
+        waveforms: `(batch, samples)`; zeros after a clip stay zeros.
+        config: probability and ranges.
 
-def shift_and_stretch(signal: Signal, sampling_rate: int, semitones: float, speed: float) -> Signal:
-    """Return `signal` shifted by `semitones`, `speed` times as fast, in its original length.
-
-    The Signalsmith stretcher does both in one pass.  A longer result loses both ends equally, and a
-    shorter one gets zeros at both.
+    Returns:
+        Waveforms `(batch, samples of the longest clip)`, a stretched clip in full.
     """
-    import python_stretch
+    if not config.waveform_p:
+        return waveforms
+    length = _length(waveforms)
+    semitones, speed = draw_pitch_and_speed(len(waveforms), config)
+    changed = ((semitones != 0) | (speed != 1)).nonzero()[:, 0]
+    if len(changed):
+        rows = changed.to(waveforms.device, non_blocking=True)
+        shifted = shift_and_stretch(waveforms[rows], semitones[changed], speed[changed])
+        longer = max(shifted.shape[1], waveforms.shape[1])
+        waveforms = _padded(waveforms, longer).index_copy(0, rows, _padded(shifted, longer))
+        length = length / speed[:, None].to(length.device, non_blocking=True)
+    inside = torch.arange(waveforms.shape[1], device=waveforms.device) < length
+    return add_noise(waveforms * inside, inside, config)
 
-    if semitones == 0 and speed == 1:
-        return signal
-    stretcher: Any = python_stretch.Signalsmith.Stretch(0)
-    stretcher.preset(1, float(sampling_rate))
-    stretcher.setTransposeSemitones(semitones)
-    stretcher.setTimeFactor(speed)
-    return fix_length(stretcher.process(signal[None])[0], len(signal))
+
+def draw_pitch_and_speed(batch: int, config: AugmentConfig) -> tuple[Tensor, Tensor]:
+    """Draw semitones and a speed factor for each clip, neutral unless its probability strikes."""
+    semitones = (2 * torch.rand(batch) - 1) * config.pitch_semitones
+    speed = 1 + (2 * torch.rand(batch) - 1) * config.stretch
+    pitched, stretched = torch.rand(2, batch) < config.waveform_p
+    return torch.where(pitched, semitones, 0), torch.where(stretched, speed, 1)
 
 
-def fix_length(signal: Signal, samples: int) -> Signal:
-    """Return the middle `samples` of `signal`, or `signal` in the middle of that many.
+def shift_and_stretch(waveforms: Tensor, semitones: Tensor, speed: Tensor) -> Tensor:
+    """Return clips shifted by `semitones` and `speed` times as fast.
 
-    >>> fix_length(np.ones(2, np.float32), 4)
-    array([0., 1., 1., 0.], dtype=float32)
+    A phase vocoder (Flanagan and Golden, 1966) changes how long a clip lasts, and reading its
+    result at another rate gives some of that back as pitch.
+
+    Args:
+        waveforms: `(batch, samples)`.
+        semitones: `(batch,)`, on the processor, which derives sizes from it.
+        speed: `(batch,)`, likewise.
+
+    Returns:
+        Waveforms `(batch, samples at the least speed)`; faster clips are followed by silence.
     """
-    surplus = len(signal) - samples
-    if surplus >= 0:
-        return signal[surplus // 2 : surplus // 2 + samples]
-    return np.pad(signal, (-surplus // 2, -surplus - -surplus // 2))
+    pitch = 2 ** (semitones / 12)
+    samples = math.ceil(waveforms.shape[1] / speed.min().item())
+    pitch_on, rate = (v.to(waveforms.device, non_blocking=True) for v in (pitch, speed / pitch))
+    most = math.ceil((waveforms.shape[1] // HOP + 1) * (pitch / speed).max().item())
+    return _interpolated(_vocoded(waveforms, rate, most), pitch_on, samples)
 
 
-def add_noise(signal: Signal, config: AugmentConfig, rng: np.random.Generator) -> Signal:
-    """Add white Gaussian noise of `config.noise` times the maximum, with its probability."""
-    if rng.random() >= config.waveform_p or not config.noise:
-        return signal
-    noise = rng.standard_normal(len(signal), np.float32)
-    return cast(Signal, signal + noise * np.float32(config.noise * np.abs(signal).max()))
+def add_noise(waveforms: Tensor, inside: Tensor, config: AugmentConfig) -> Tensor:
+    """Add white Gaussian noise of `config.noise` times a clip's maximum, with its probability.
+
+    Args:
+        waveforms: `(batch, samples)`.
+        inside: `(batch, samples)`, whether a sample belongs to its clip.
+        config: probability and deviation.
+    """
+    struck = (torch.rand(len(waveforms), 1) < config.waveform_p).float() * config.noise
+    deviation = struck.to(waveforms.device, non_blocking=True) * waveforms.abs().amax(1, True)
+    return waveforms + torch.randn_like(waveforms) * (deviation * inside)
+
+
+def _vocoded(waveforms: Tensor, rate: Tensor, most: int) -> Tensor:
+    """Return clips `rate` times as fast at the same pitch, from `most` frames."""
+    device = waveforms.device
+    window = torch.from_numpy(hann(N_FFT)).to(device, non_blocking=True)
+    frames = nn.functional.pad(waveforms, [N_FFT // 2] * 2).unfold(1, N_FFT, HOP)
+    spectrum = torch.fft.rfft(frames * window)  # (batch, frames, bins)
+    magnitude, phase = spectrum.abs(), spectrum.angle()
+    # What a bin's phase advances from frame to frame: that of its centre, and the rest of it.
+    centre = 2 * math.pi * HOP / N_FFT * torch.arange(N_FFT // 2 + 1, device=device)
+    rest = phase.diff(dim=1) - centre
+    advance = centre + rest - 2 * math.pi * torch.round(rest / (2 * math.pi))
+    position = torch.arange(most, device=device) * rate[:, None]  # (batch, most)
+    last = magnitude.shape[1] - 1
+    before = position.floor().long().clamp(max=last - 1)
+    share = (position - before).clamp(max=1)[..., None]
+    volume = torch.lerp(_take(magnitude, before), _take(magnitude, before + 1), share)
+    volume = volume * (position <= last)[..., None]
+    steps = _take(advance, before)
+    turned = phase[:, :1] + steps.cumsum(1) - steps
+    made = torch.fft.irfft(torch.polar(volume, turned)) * window / OVERLAP
+    quarters = made.unflatten(2, (-1, HOP))  # (batch, most, 4, HOP)
+    parts = quarters.shape[2]
+    joined = sum(
+        nn.functional.pad(quarters[:, :, n], (0, 0, n, parts - 1 - n)) for n in range(parts)
+    )
+    assert isinstance(joined, Tensor)
+    return joined.flatten(1)[:, N_FFT // 2 :]
+
+
+def _interpolated(waveforms: Tensor, rate: Tensor, samples: int) -> Tensor:
+    """Read waveforms at `rate` by cubic interpolation (Catmull and Rom, 1974)."""
+    position = torch.arange(samples, device=waveforms.device) * rate[:, None]
+    before = position.floor()
+    x = position - before
+    padded = nn.functional.pad(waveforms, (1, 3))
+    index = before.long().clamp(max=waveforms.shape[1] - 1)
+    a, b, c, d = (padded.gather(1, index + n) for n in range(4))
+    return b + x / 2 * (c - a + x * (2 * a - 5 * b + 4 * c - d + x * (3 * (b - c) + d - a)))
+
+
+def _length(waveforms: Tensor) -> Tensor:
+    """Return the samples of each clip up to the last that is not zero, `(batch, 1)`."""
+    number = torch.arange(1, waveforms.shape[1] + 1, device=waveforms.device)
+    return torch.where(waveforms != 0, number, 0).amax(1, True)
+
+
+def _padded(waveforms: Tensor, samples: int) -> Tensor:
+    return nn.functional.pad(waveforms, (0, samples - waveforms.shape[1]))
+
+
+def _take(values: Tensor, frame: Tensor) -> Tensor:
+    return values.gather(1, frame[..., None].expand(-1, -1, values.shape[2]))
