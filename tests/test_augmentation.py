@@ -68,6 +68,14 @@ def test_a_neutral_shift_is_nearly_the_signal_itself() -> None:
     torch.testing.assert_close(changed(signal)[middle], signal[middle], atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("samples", [1, 100, 300])
+def test_the_shortest_clips_and_silence_can_be_augmented(samples: int) -> None:
+    clips = torch.stack([torch.ones(samples), torch.zeros(samples)])
+    augmented = augment_waveforms(clips, AugmentConfig(waveform_p=1))
+    assert augmented.isfinite().all()
+    assert not augmented[1].any()
+
+
 def test_shifts_stay_in_range_and_strike_as_often_as_configured() -> None:
     torch.manual_seed(0)
     semitones, speeds = draw_pitch_and_speed(2000, AugmentConfig(waveform_p=0.3))

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from audio_emotion.config import NetworkConfig
+from audio_emotion.config import FrontendConfig, NetworkConfig
+from audio_emotion.training.networks import make_network
 from audio_emotion.training.networks.cnn import DeepAudioEmotionCNN
 
 
@@ -43,6 +44,14 @@ def test_parameters_in_closed_form() -> None:
 def test_any_input_of_32_rows_and_columns_and_more_gives_logits(channels: int, frames: int) -> None:
     made = network(channels, width=0.125).eval()
     assert made(torch.randn(3, channels, 64, frames)).shape == (3, 8)
+
+
+@pytest.mark.parametrize("kind", ["cnn", "resnet"])
+def test_the_narrowest_network_has_a_map(kind: str) -> None:
+    config = NetworkConfig.model_validate({"kind": kind, "width": 0.001})
+    made = make_network(config, FrontendConfig(), 8).eval()
+    features, mask = torch.randn(2, 2, 64, 64), torch.ones(2, 64, dtype=torch.bool)
+    assert made(features, mask).shape == (2, 8)
 
 
 def test_dropout_is_configured_and_drops_in_training_only() -> None:

@@ -63,7 +63,7 @@ def shift_and_stretch(waveforms: Tensor, semitones: Tensor, speed: Tensor) -> Te
     pitch = 2 ** (semitones / 12)
     samples = math.ceil(waveforms.shape[1] / speed.min().item())
     pitch_on, rate = (v.to(waveforms.device, non_blocking=True) for v in (pitch, speed / pitch))
-    most = math.ceil((waveforms.shape[1] // HOP + 1) * (pitch / speed).max().item())
+    most = math.ceil((waveforms.shape[1] // HOP + 2) * (pitch / speed).max().item())
     return _interpolated(_vocoded(waveforms, rate, most), pitch_on, samples)
 
 
@@ -84,7 +84,8 @@ def _vocoded(waveforms: Tensor, rate: Tensor, most: int) -> Tensor:
     """Return clips `rate` times as fast at the same pitch, from `most` frames."""
     device = waveforms.device
     window = torch.from_numpy(hann(N_FFT)).to(device, non_blocking=True)
-    frames = nn.functional.pad(waveforms, [N_FFT // 2] * 2).unfold(1, N_FFT, HOP)
+    padded = nn.functional.pad(waveforms, (N_FFT // 2, N_FFT // 2 + HOP))  # two frames at least
+    frames = padded.unfold(1, N_FFT, HOP)
     spectrum = torch.fft.rfft(frames * window)  # (batch, frames, bins)
     magnitude, phase = spectrum.abs(), spectrum.angle()
     # What a bin's phase advances from frame to frame: that of its centre, and the rest of it.

@@ -44,7 +44,7 @@ class EmotionResNet(nn.Module):
 
     def __init__(self, config: NetworkConfig, channels: int, n_mels: int, classes: int) -> None:
         super().__init__()
-        widths = [8 * round(channels * config.width / 8) for channels in CHANNELS]
+        widths = [8 * max(1, round(channels * config.width / 8)) for channels in CHANNELS]
         self.stem = nn.Sequential(
             nn.Conv2d(channels, widths[0], STEM, 2, STEM // 2, bias=False),
             nn.BatchNorm2d(widths[0]),
@@ -90,7 +90,7 @@ class Block(nn.Module):
             nn.Sigmoid(),
         )
         self.shortcut = nn.Sequential()
-        if channels_in != channels_out:
+        if channels_in != channels_out or stride != (1, 1):
             self.shortcut = nn.Sequential(
                 MeanPool(stride),
                 nn.Conv2d(channels_in, channels_out, 1, bias=False),
