@@ -32,7 +32,8 @@ def test_without_a_change_it_is_the_mel_power(monkeypatch: pytest.MonkeyPatch) -
     power = torch.rand(3, 20, 513)
     bands, frames = augment(monkeypatch, "none")(power, torch.tensor([20, 20, 20]))
     expected = power @ torch.from_numpy(mel_filters(16_000, 1024, 64)).T
-    torch.testing.assert_close(bands, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(bands[:, :20], expected, atol=1e-5, rtol=1e-4)
+    assert not bands[:, 20:].any()  # room for a slower tempo
     assert frames.tolist() == [20, 20, 20]
 
 
