@@ -88,17 +88,13 @@ def _vocoded(waveforms: Tensor, rate: Tensor, most: int) -> Tensor:
     frames = padded.unfold(1, N_FFT, HOP)
     spectrum = torch.fft.rfft(frames * window)  # (batch, frames, bins)
     magnitude, phase = spectrum.abs(), spectrum.angle()
-    # What a bin's phase advances from frame to frame: that of its centre, and the rest of it.
-    centre = 2 * math.pi * HOP / N_FFT * torch.arange(N_FFT // 2 + 1, device=device)
-    rest = phase.diff(dim=1) - centre
-    advance = centre + rest - 2 * math.pi * torch.round(rest / (2 * math.pi))
     position = torch.arange(most, device=device) * rate[:, None]  # (batch, most)
     last = magnitude.shape[1] - 1
     before = position.floor().long().clamp(max=last - 1)
     share = (position - before).clamp(max=1)[..., None]
     volume = torch.lerp(_take(magnitude, before), _take(magnitude, before + 1), share)
     volume = volume * (position <= last)[..., None]
-    steps = _take(advance, before)
+    steps = _take(phase.diff(dim=1), before)
     turned = phase[:, :1] + steps.cumsum(1) - steps
     made = torch.fft.irfft(torch.polar(volume, turned)) * window / OVERLAP
     quarters = made.unflatten(2, (-1, HOP))  # (batch, most, 4, HOP)
