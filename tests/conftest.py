@@ -23,7 +23,7 @@ TRAINING_WARNINGS = [  # of libraries that training imports
 TINY = [  # a reference network that trains in seconds
     *("network.width=0.05", "frontend.n_mels=64", "frontend.hop_length=1024"),
     *("augment.waveform_p=0", "train.batch_size=8", "split.val=0.2"),
-    *("train.patience=99", "train.precision=32-true", "train.ema_decay=0"),
+    *("train.precision=32-true", "train.ema_decay=0"),
 ]
 
 

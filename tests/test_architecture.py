@@ -13,7 +13,7 @@ ROOT = Path(audio_emotion.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 SERVER_ONLY = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}
 BATCH_ONLY = {"fsspec", "pyarrow", "ray"}
-TRAINING_ONLY = {"captum", "lightning", "onnx", "optuna", "safetensors", "torch", "torchmetrics"}
+TRAINING_ONLY = {"captum", "lightning", "onnx", "optuna", "safetensors", "torch"}
 LAYERS = {  # parts that each part may import, beside the base
     "inference": {"datasets"},  # its provenance only, see below
     "timeline": {"inference"},

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from audio_emotion.config import AugmentConfig
+from audio_emotion.training.augmentation import waveform
 from audio_emotion.training.augmentation.batch import MASKS, draw_mixup, mix, spec_augment
 from audio_emotion.training.augmentation.waveform import (
     N_FFT,
@@ -74,6 +75,20 @@ def test_the_shortest_clips_and_silence_can_be_augmented(samples: int) -> None:
     augmented = augment_waveforms(clips, AugmentConfig(waveform_p=1))
     assert augmented.isfinite().all()
     assert not augmented[1].any()
+    unchanged = AugmentConfig(waveform_p=1e-9, noise=0)
+    assert torch.equal(augment_waveforms(clips, unchanged), clips)
+
+
+def test_clips_that_are_too_long_to_be_changed_together_are_changed_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signals, config = tone(440).repeat(5, 1), AugmentConfig(waveform_p=1, noise=0)
+    made = []
+    for at_once in (waveform.AT_ONCE, 2 * signals.shape[1]):
+        monkeypatch.setattr(waveform, "AT_ONCE", at_once)
+        torch.manual_seed(0)
+        made.append(augment_waveforms(signals, config))
+    torch.testing.assert_close(*made, atol=2e-3, rtol=0)
 
 
 def test_shifts_stay_in_range_and_strike_as_often_as_configured() -> None:

@@ -15,6 +15,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import accuracy_score, f1_score
 from sklearn.utils.class_weight import compute_class_weight
 from torch.utils.data import DataLoader
 
@@ -324,7 +325,7 @@ def test_the_sampler_draws_from_corpora_by_the_root_of_their_size() -> None:
 
 
 def test_clips_on_a_device_come_in_the_batches_that_a_loader_makes(ravdess: Path) -> None:
-    """To the last bit; the processor stands in for a GPU."""
+    """The processor stands in for a GPU."""
     corpus, config = load_corpus(ravdess), small()
     items = [
         Item(clip, digest or "", "train")
@@ -349,11 +350,44 @@ def test_clips_on_a_device_come_in_the_batches_that_a_loader_makes(ravdess: Path
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_trains(ravdess: Path, tmp_path: Path) -> None:
     corpus = load_corpus(ravdess)
-    for name, config in [("small", small("train.epochs=2")), ("tiny", tiny("train.epochs=2"))]:
+    reference = tiny("train.epochs=2", "augment.waveform_p=0.5", "train.ema_decay=0.9")
+    for name, config in [("small", small("train.epochs=2")), ("tiny", reference)]:
         train(corpus, config, tmp_path / name)
         rows = list(csv.DictReader((tmp_path / name / "history.csv").open()))
         assert [int(row["epoch"]) for row in rows] == [1, 2]
         assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+
+
+def test_waveforms_are_augmented_in_training_alone() -> None:
+    waveforms, batches = torch.from_numpy(np.stack([voice(), voice()])), []
+    for probability in (0, 1):
+        config = tiny(f"augment.waveform_p={probability}")
+        torch.manual_seed(0)
+        module = TrainingModule(config, EmotionModel.build(config.architecture), torch.ones(1, 8))
+        batches.append((module._augmented(waveforms)[0], module.eval().model(waveforms)))
+    (clean, validated), (changed, again) = batches
+    assert not torch.allclose(clean, changed, atol=0.1)
+    assert torch.equal(validated, again)
+
+
+def test_the_scores_of_an_epoch_are_means_over_its_clips() -> None:
+    config, logged = tiny(), {}
+    module = TrainingModule(config, EmotionModel.build(config.architecture), torch.ones(1, 8))
+    module.trainer = SimpleNamespace(strategy=SimpleNamespace(reduce=lambda v, **_: v))
+    module.log = lambda name, value, **_: logged.update({name: value})
+    logits, labels = torch.randn(10, 8), torch.arange(10) % 4
+    for few in (slice(0, 8), slice(8, 10)):  # the last batch is smaller
+        loss = torch.nn.functional.cross_entropy(logits[few], labels[few])
+        module._record("val", logits[few], labels[few], loss)
+    module.on_validation_epoch_end()
+    predicted = logits.argmax(1)
+    expected = {
+        "val_loss": float(torch.nn.functional.cross_entropy(logits, labels)),
+        "val_accuracy": accuracy_score(labels, predicted),
+        "val_f1": f1_score(labels, predicted, average="macro", labels=range(4)),
+    }
+    assert logged == pytest.approx(expected)
+    assert not module.counts
 
 
 def test_the_moving_average_is_the_mean_it_says() -> None:
@@ -378,7 +412,7 @@ def test_averaged_weights_are_validated_saved_and_resumed(default_run: Path) -> 
 
 
 def test_an_average_is_resumed_to_the_same_weights(ravdess: Path, tmp_path: Path) -> None:
-    config = tiny("train.epochs=2", "train.ema_decay=0.9")
+    config = tiny("train.epochs=2", "train.ema_decay=0.9", "augment.waveform_p=0.5")
     corpus = load_corpus(ravdess)
     train(corpus, config, tmp_path / "whole", trainer_options=OPTIONS)
     with pytest.raises(RuntimeError, match="killed"):

@@ -40,7 +40,7 @@ REMOVED = frozenset(
      "augment.shift_dur", "augment.warp_semitones", "augment.tempo", "augment.equalizer_db",
      "augment.reverb_dur", "augment.least_snr", "augment.masks", "network.members",
      "network.floored", "train.coarse_epochs", "train.fine_lr", "train.dropout_from",
-     "train.schedule", "train.further", "train.auxiliary_ratio", "train.workers")
+     "train.schedule", "train.further", "train.auxiliary_ratio", "train.workers", "train.patience")
 )  # fmt: skip
 
 
@@ -129,7 +129,6 @@ class TrainConfig(_Section):
     seed: int = Field(0, ge=0)
     epochs: int = Field(45, ge=1)
     monitor: Literal["val_f1", "val_loss"] = "val_loss"  # chooses the best epoch
-    patience: int = Field(1000, ge=1)  # epochs without a better one before stopping
     batch_size: int = Field(64, ge=2)
     lr: float = Field(2e-3, gt=0, le=1)  # peak of the one-cycle schedule
     warmup: float = Field(0.15, gt=0, lt=1)  # share of the steps before the peak

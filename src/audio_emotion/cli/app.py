@@ -23,7 +23,7 @@ COMMANDS = (*USE, *MAKE)  # each a function in a module of its own, of the same 
 
 EXTRA_TRAIN = {  # top-level modules that the extra installs
     *("captum", "lightning", "matplotlib", "onnx", "onnxscript", "optuna"),
-    *("safetensors", "tensorboard", "torch", "torchmetrics"),
+    *("safetensors", "tensorboard", "torch"),
 }
 
 

@@ -60,6 +60,8 @@ class MovingAverage(WeightAveraging):
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         """Update all weights at once, and without asking the GPU for the number of updates."""
+        if trainer.global_step == self._latest_update_step:  # gradients are being accumulated
+            return
         assert self._average_model
         average = self._average_model.module
         pairs = [

@@ -21,6 +21,8 @@ REFERENCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the ord
 SINGLE_LABEL_WEIGHT = 0.5  # of a clip in the loss, where a clip of another corpus counts about 1
 SINGLE_LABEL_RECALL = 0.9  # of its validation clips; a larger one costs voices of other corpora
 DEVICE_SHARE = 0.25  # of a GPU's free memory that a split's signals take at most
+AT_ONCE = 1000  # clips decoded before it is asked whether they still fit
+EPOCH, CORPUS = 0, 1  # streams of random numbers that never share a draw
 MAIN_SHARE = 2  # of a batch, times what the root of its size gives the main corpus
 
 
@@ -100,7 +102,7 @@ class EpochSampler(Sampler[int]):
         return -(-self.clips // self.ranks)
 
     def __iter__(self) -> Iterator[int]:
-        rng = np.random.default_rng([self.seed, 0, self.epoch])
+        rng = np.random.default_rng([self.seed, EPOCH, self.epoch])
         order = rng.permutation(np.concatenate([self._draw(n) for n in range(len(self.items))]))
         padded = np.resize(order, len(self) * self.ranks)  # every rank the same number
         return iter(padded[self.rank :: self.ranks].tolist())
@@ -111,7 +113,7 @@ class EpochSampler(Sampler[int]):
         first = self.epoch * drawn
         passes = range(first // len(items), (first + drawn) // len(items) + 1)
         orders = [
-            np.random.default_rng([self.seed, 1, corpus, once]).permutation(items)
+            np.random.default_rng([self.seed, CORPUS, corpus, once]).permutation(items)
             for once in passes
         ]
         offset = first - passes[0] * len(items)
@@ -135,11 +137,14 @@ class DeviceSignals:
     @classmethod
     def load(cls, clips: Clips, device: torch.device, most: int) -> Self | None:
         """Decode every clip; None if the signals take more than `most` bytes."""
-        with ThreadPoolExecutor() as pool:
-            signals = [to_pcm(s) for s in pool.map(clips.signal, range(len(clips)))]
-        lengths = [len(signal) for signal in signals]
-        if 2 * sum(lengths) > most:
-            return None
+        signals, lengths = [], []
+        for first in range(0, len(clips), AT_ONCE):
+            with ThreadPoolExecutor() as pool:
+                few = range(first, min(first + AT_ONCE, len(clips)))
+                signals += [to_pcm(signal) for signal in pool.map(clips.signal, few)]
+            lengths = [len(signal) for signal in signals]
+            if 2 * sum(lengths) > most:
+                return None
         start = np.cumsum([0, *lengths[:-1]])
         labels = [int(item.clip.label) for item in clips.items]
         corpora = [item.corpus for item in clips.items]
@@ -183,7 +188,7 @@ class DeviceLoader:
     ) -> None:
         self.signals = signals
         self.sampler = sampler
-        self.batch_sampler = None  # which Lightning asks for
+        self.batch_sampler = None  # a `DataLoader` has one, and Lightning reads it
         self.batch_size = batch_size
         self.drop_last = drop_last
 

@@ -6,10 +6,9 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from ..config import Config
+from ..evaluation import metrics
 from .augmentation.batch import draw_mixup, mix, spec_augment
 from .augmentation.spectral import SpectralAugment
 from .augmentation.waveform import augment_waveforms
@@ -41,9 +40,7 @@ class TrainingModule(L.LightningModule):
         self.register_buffer("one_hot", torch.eye(len(config.labels)), persistent=False)
         self.class_weights: Tensor
         self.one_hot: Tensor
-        self.scores = nn.ModuleDict(
-            {f"{split}_scores": _scores(len(config.labels)) for split in ("train", "val")}
-        )
+        self.counts: dict[str, Tensor] = {}  # of each split in this epoch; see `_record`
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed the step, so that a resumed training draws the same random numbers."""
@@ -71,10 +68,18 @@ class TrainingModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the epoch, of training too, once instead of in every step."""
-        for split in ("train", "val"):
-            for name, score in self.scores[f"{split}_scores"].items():  # type: ignore[operator]
-                self.log(f"{split}_{name}", score.compute(), prog_bar=True)
-                score.reset()
+        classes = len(self.config.labels)
+        for split, counts in self.counts.items():
+            total = self.trainer.strategy.reduce(counts, reduce_op="sum").cpu().numpy()
+            confusion = total[:-1].reshape(classes, classes)
+            scores = {
+                "loss": float(total[-1] / confusion.sum()),
+                "accuracy": metrics.accuracy(confusion),
+                "f1": metrics.macro_f1(confusion),
+            }
+            for name, score in scores.items():
+                self.log(f"{split}_{name}", score, prog_bar=True, sync_dist=True)
+        self.counts = {}
 
     def configure_optimizers(self) -> Any:
         settings = self.config.train
@@ -119,8 +124,7 @@ class TrainingModule(L.LightningModule):
         frontend, augment = self.model.frontend, self.config.augment
         waveforms = augment_waveforms(waveforms, augment)
         start, length = self._cropped(*frontend.extent(waveforms))
-        crop = round(augment.crop_dur * frontend.config.sampling_rate)
-        window = min(frontend.config.window, crop) if crop else None
+        window = round(augment.crop_dur * frontend.config.sampling_rate) or None
         placed = frontend.place(waveforms, start, length, window)
         if augment.spectral_p:
             power = torch.cat([frontend.power(few) for few in in_parts(placed)])
@@ -150,18 +154,8 @@ class TrainingModule(L.LightningModule):
         return start, length
 
     def _record(self, split: str, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
-        scores = self.scores[f"{split}_scores"]
-        scores["loss"].update(loss.detach(), len(labels))  # type: ignore[index, operator]
-        for name in ("accuracy", "f1"):
-            scores[name].update(logits.detach().float(), labels)  # type: ignore[index, operator]
-
-
-def _scores(classes: int) -> nn.ModuleDict:
-    """Return metrics that check no value, for which a step would wait for the GPU."""
-    return nn.ModuleDict(
-        {
-            "loss": MeanMetric(nan_strategy="disable"),
-            "accuracy": MulticlassAccuracy(classes, average="micro", validate_args=False),
-            "f1": MulticlassF1Score(classes, average="macro", validate_args=False),
-        }
-    )
+        """Add a batch to the confusion matrix and the sum of losses, without asking a GPU."""
+        truth, predicted = self.one_hot[labels], self.one_hot[logits.argmax(1)]
+        confusion = (truth[:, :, None] * predicted[:, None]).sum(0)
+        counts = torch.cat([confusion.flatten(), loss.detach().float()[None] * len(labels)])
+        self.counts[split] = self.counts[split] + counts if split in self.counts else counts

@@ -1,7 +1,6 @@
 """From a corpus and a configuration to a run with a trained model; `run` describes its files."""
 
 import logging
-import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -52,13 +51,14 @@ def train(
     cache: SignalCache | None = None,
     trainer_options: dict[str, Any] | None = None,
 ) -> Path:
-    """Train until the last epoch, or until the monitored score has stopped improving.
+    """Train until the last epoch; the epoch with the best monitored score is kept.
 
     Args:
         corpus: labelled clips; those that cannot be decoded are left out with a warning.
         config: every setting; with `resume`, the run's own is used instead.
         run: folder to make, or to continue.
-        resume: continue after the last whole epoch, to the same weights as without a break.
+        resume: continue after the last whole epoch; on a processor to the same weights as without
+            a break.
         init: a trained model to start from.
         splits: of each clip: train, val, test, or nothing for one to leave out; by default as the
             corpus states them, or at random.
@@ -260,6 +260,7 @@ def _trainer(
 ) -> L.Trainer:
     settings, monitor = config.train, config.train.monitor
     assert settings.precision != "auto", "see `_settled`"
+    gpu = options.get("accelerator") != "cpu" and torch.cuda.is_available()
     average = [MovingAverage(settings.ema_decay)] if settings.ema_decay else []
     return L.Trainer(
         max_epochs=settings.epochs,
@@ -267,9 +268,6 @@ def _trainer(
         callbacks=[
             *average,
             History(run),
-            EarlyStopping(
-                settings.monitor, mode=MODES[settings.monitor], patience=settings.patience
-            ),
             _checkpoint(run, "best", monitor),
             _checkpoint(run, "last", None),  # after best, whose record it holds
             *callbacks,
@@ -280,6 +278,6 @@ def _trainer(
         num_sanity_val_steps=0,
         log_every_n_steps=1,
         enable_model_summary=False,
-        deterministic=not torch.cuda.is_available(),  # some functions of a GPU never are
-        **{"enable_progress_bar": sys.stderr.isatty(), **options},
+        deterministic=not gpu,  # a GPU's cumulative sum is not
+        **options,
     )

@@ -11,6 +11,7 @@ from ..features.frontend import hann
 N_FFT = 1024  # samples
 HOP = N_FFT // 4
 OVERLAP = 1.5  # sum of the squared windows over a sample
+AT_ONCE = 1 << 23  # samples changed at a time, which takes about a gigabyte
 
 
 def augment_waveforms(waveforms: Tensor, config: AugmentConfig) -> Tensor:
@@ -21,19 +22,21 @@ def augment_waveforms(waveforms: Tensor, config: AugmentConfig) -> Tensor:
         config: probability and ranges.
 
     Returns:
-        Waveforms `(batch, samples of the longest clip)`, a stretched clip in full.
+        Waveforms `(batch, samples)`, more than before if a clip is slower.
     """
     if not config.waveform_p:
         return waveforms
     length = _length(waveforms)
     semitones, speed = draw_pitch_and_speed(len(waveforms), config)
     changed = ((semitones != 0) | (speed != 1)).nonzero()[:, 0]
-    if len(changed):
-        rows = changed.to(waveforms.device, non_blocking=True)
-        shifted = shift_and_stretch(waveforms[rows], semitones[changed], speed[changed])
+    original, at_once = waveforms, max(1, AT_ONCE // waveforms.shape[1])
+    for first in range(0, len(changed), at_once):
+        few = changed[first : first + at_once]
+        rows = few.to(waveforms.device, non_blocking=True)
+        shifted = shift_and_stretch(original[rows], semitones[few], speed[few])
         longer = max(shifted.shape[1], waveforms.shape[1])
         waveforms = _padded(waveforms, longer).index_copy(0, rows, _padded(shifted, longer))
-        length = length / speed[:, None].to(length.device, non_blocking=True)
+    length = length / speed[:, None].to(length.device, non_blocking=True)
     inside = torch.arange(waveforms.shape[1], device=waveforms.device) < length
     return add_noise(waveforms * inside, inside, config)
 
@@ -49,8 +52,8 @@ def draw_pitch_and_speed(batch: int, config: AugmentConfig) -> tuple[Tensor, Ten
 def shift_and_stretch(waveforms: Tensor, semitones: Tensor, speed: Tensor) -> Tensor:
     """Return clips shifted by `semitones` and `speed` times as fast.
 
-    A phase vocoder (Flanagan and Golden, 1966) changes how long a clip lasts, and reading its
-    result at another rate gives some of that back as pitch.
+    A phase vocoder (Flanagan and Golden, 1966) changes how long a clip lasts, and resampling the
+    result changes its pitch and length together.
 
     Args:
         waveforms: `(batch, samples)`.
@@ -108,11 +111,12 @@ def _vocoded(waveforms: Tensor, rate: Tensor, most: int) -> Tensor:
 
 def _interpolated(waveforms: Tensor, rate: Tensor, samples: int) -> Tensor:
     """Read waveforms at `rate` by cubic interpolation (Catmull and Rom, 1974)."""
-    position = torch.arange(samples, device=waveforms.device) * rate[:, None]
-    before = position.floor()
-    x = position - before
+    number = torch.arange(samples, device=waveforms.device)
+    ahead = number * (rate[:, None] - 1)  # `number * rate` itself is too long for float32
+    whole = ahead.floor()
+    x = ahead - whole
     padded = nn.functional.pad(waveforms, (1, 3))
-    index = before.long().clamp(max=waveforms.shape[1] - 1)
+    index = (number + whole.long()).clamp(max=waveforms.shape[1] - 1)
     a, b, c, d = (padded.gather(1, index + n) for n in range(4))
     return b + x / 2 * (c - a + x * (2 * a - 5 * b + 4 * c - d + x * (3 * (b - c) + d - a)))
 
