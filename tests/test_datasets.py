@@ -202,6 +202,18 @@ def test_savee_names_are_parsed_with_and_without_folders(tmp_path: Path) -> None
         assert {(clip.speaker, clip.gender) for clip in corpus.clips} == {("JK", "male")}
 
 
+def test_speechocean_names_are_parsed_with_and_without_folders(tmp_path: Path) -> None:
+    published = touch(tmp_path / "a", "WAVE/SPEAKER0001/000010011.WAV", "WAVE/SPEAKER0003/7.WAV")
+    copy = touch(tmp_path / "b", "SPEAKER0001_000010011.opus", "SPEAKER0003_7.opus")
+    for corpus in (load_corpus(published), load_corpus(copy)):
+        assert (corpus.name, corpus.skipped) == ("speechocean762", ())
+        facts = [(clip.name, clip.label, clip.speaker) for clip in corpus.clips]
+        assert facts == [
+            ("SPEAKER0001_000010011", Emotion.NEUTRAL, "0001"),
+            ("SPEAKER0003_7", Emotion.NEUTRAL, "0003"),
+        ]
+
+
 def test_emodb_names_are_parsed(tmp_path: Path) -> None:
     names = [f"wav/{speaker}b10{letter}a.wav" for speaker in ("03", "16") for letter in "WEAFTN"]
     corpus = load_corpus(touch(tmp_path / "c", *names, "wav/08a01La.wav", "wav/04a01Wa.wav"))

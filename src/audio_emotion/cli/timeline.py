@@ -61,7 +61,7 @@ def timeline(
     speaker: SpeakerFile = None,
     force: Force = False,
 ) -> None:
-    """Predict who feels what when, in segments; silence and uncertain speech are segments, too.
+    """Predict which emotion when, in segments; silence and uncertain speech are segments, too.
 
     Memory does not grow with the length of the recording. With --channels separate each channel is
     written to a file of its own: OUT-1 and so on. With --out call.html the result is a page that

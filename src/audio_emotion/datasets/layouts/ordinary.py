@@ -16,4 +16,5 @@ ORDINARY = Layout(
     pattern=re.compile(r"SPEAKER(?P<speaker>\d{4})_(?P<statement>\d+)(?P<label>)"),
     values={"label": {"": "neutral"}},  # the names state none
     channel="speech",
+    in_folders=True,  # SPEAKER0001/000010011.WAV
 )
