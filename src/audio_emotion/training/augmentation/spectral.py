@@ -93,7 +93,7 @@ class SpectralAugment(nn.Module):
         before = position.floor().long()
         after = torch.minimum(before + 1, (frames - 1)[:, None])
         share = (position - before)[..., None]
-        return torch.lerp(_take(bands, before), _take(bands, after), share), scaled
+        return torch.lerp(take_frames(bands, before), take_frames(bands, after), share), scaled
 
     def echo(self, bands: Tensor) -> Tensor:
         """Add to each band's power a tail that falls by 60 dB in a random time."""
@@ -167,5 +167,6 @@ def _uniform(batch: int, low: float, high: float) -> Tensor:
     return torch.rand(batch) * (high - low) + low
 
 
-def _take(bands: Tensor, frame: Tensor) -> Tensor:
+def take_frames(bands: Tensor, frame: Tensor) -> Tensor:
+    """Return the frames numbered `(batch, taken)` of `(batch, frames, bands)`."""
     return bands.gather(1, frame[..., None].expand(-1, -1, bands.shape[2]))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ...config import AugmentConfig
 from ..features.frontend import hann
+from .spectral import take_frames
 
 N_FFT = 1024  # samples
 HOP = N_FFT // 4
@@ -95,9 +96,9 @@ def _vocoded(waveforms: Tensor, rate: Tensor, most: int) -> Tensor:
     last = magnitude.shape[1] - 1
     before = position.floor().long().clamp(max=last - 1)
     share = (position - before).clamp(max=1)[..., None]
-    volume = torch.lerp(_take(magnitude, before), _take(magnitude, before + 1), share)
+    volume = torch.lerp(take_frames(magnitude, before), take_frames(magnitude, before + 1), share)
     volume = volume * (position <= last)[..., None]
-    steps = _take(phase.diff(dim=1), before)
+    steps = take_frames(phase.diff(dim=1), before)
     turned = phase[:, :1] + steps.cumsum(1) - steps
     made = torch.fft.irfft(torch.polar(volume, turned)) * window / OVERLAP
     quarters = made.unflatten(2, (-1, HOP))  # (batch, most, 4, HOP)
@@ -129,7 +130,3 @@ def _length(waveforms: Tensor) -> Tensor:
 
 def _padded(waveforms: Tensor, samples: int) -> Tensor:
     return nn.functional.pad(waveforms, (0, samples - waveforms.shape[1]))
-
-
-def _take(values: Tensor, frame: Tensor) -> Tensor:
-    return values.gather(1, frame[..., None].expand(-1, -1, values.shape[2]))
