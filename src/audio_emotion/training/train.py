@@ -260,7 +260,6 @@ def _trainer(
 ) -> L.Trainer:
     settings, monitor = config.train, config.train.monitor
     assert settings.precision != "auto", "see `_settled`"
-    gpu = options.get("accelerator") != "cpu" and torch.cuda.is_available()
     average = [MovingAverage(settings.ema_decay)] if settings.ema_decay else []
     return L.Trainer(
         max_epochs=settings.epochs,
@@ -278,6 +277,5 @@ def _trainer(
         num_sanity_val_steps=0,
         log_every_n_steps=1,
         enable_model_summary=False,
-        deterministic=not gpu,  # a GPU's cumulative sum is not
         **options,
     )

@@ -133,8 +133,8 @@ class SpectralAugment(nn.Module):
         struck = struck.to(bands.device, non_blocking=True)
         clean = bands[struck]
         mean = clean.sum((1, 2)) / (frames[struck] * n_mels)
-        fluctuation = torch.empty_like(clean).exponential_()
-        fluctuation += torch.empty_like(clean).exponential_()  # the sum of two: a gamma of shape 2
+        drawn = 1 - torch.rand(2, *clean.shape, device=clean.device)  # in (0, 1]
+        fluctuation = -drawn.prod(0).log()  # a gamma of shape 2
         noise = (mean[:, None] * density / 2)[:, None] * fluctuation
         return bands.index_copy(0, struck, clean + noise)
 

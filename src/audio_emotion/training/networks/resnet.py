@@ -101,7 +101,7 @@ class Block(nn.Module):
         """Map `(batch, channels, bands, frames)` and its mask `(batch, 1, 1, frames)`."""
         mask = _halve(mask) if self.halves else mask
         change = self.body(maps)
-        mean = (change * mask).sum((2, 3)) / (mask.sum((2, 3)) * change.shape[2])
+        mean = (change.mean(2, keepdim=True) * mask).sum((2, 3)) / mask.sum((2, 3))
         change = change * self.excite(mean)[..., None, None]
         return torch.relu(change + self.shortcut(maps)) * mask, mask
 
