@@ -72,7 +72,7 @@ def test_the_python_of_the_readme_runs(
     for block in blocks:
         exec(block, names)
     assert len(blocks) >= 2
-    assert capsys.readouterr().out.startswith("happy 0.5")
+    assert capsys.readouterr().out.startswith("happy 0.6")
 
 
 def test_the_readme_shows_the_labels_of_the_samples() -> None:

@@ -127,7 +127,7 @@ class TrainConfig(_Section):
     """Optimisation."""
 
     seed: int = Field(0, ge=0)
-    epochs: int = Field(45, ge=1)
+    epochs: int = Field(80, ge=1)
     monitor: Literal["val_f1", "val_loss"] = "val_loss"  # chooses the best epoch
     batch_size: int = Field(64, ge=2)
     lr: float = Field(2e-3, gt=0, le=1)  # peak of the one-cycle schedule
