@@ -25,7 +25,7 @@ from ..labels import check_labels
 from .session import open_session, packaged
 
 FORMAT = "audio-emotion-3"
-STRENGTH = 0.4  # of an enrolment; what models without one of three corpora chose, docs/enrolment.md
+STRENGTH = 0.3  # of an enrolment; what models without one of three corpora chose, docs/enrolment.md
 INPUT, OUTPUTS = "waveform", ("probabilities", "extent", "voicing")
 Share = Annotated[float, Field(ge=0, le=1)]
 LogProbability = Annotated[float, Field(ge=-30, le=0)]  # in nats
