@@ -3,8 +3,8 @@
     python benchmarks/timeline.py RAVDESS CREMA-D
 
 Clips of the speakers held back from the shipped model's training are joined by twelves, in an order
-and with silences drawn by a seed.  These speakers chose the model's epoch and temperature, so the
-figures are a little optimistic, but equally so in every row.
+and with silences drawn by a seed.  These speakers helped to choose the model's epoch, temperature
+and share of neutral, so the figures are a little optimistic, but equally so in every row.
 """
 
 import argparse

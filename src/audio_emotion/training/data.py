@@ -19,7 +19,7 @@ from .cache import FULL_SCALE, SignalCache, to_pcm
 
 REFERENCE_CLASS_WEIGHTS = (1.3, 1.0, 2.0, 3.5, 1.0, 1.5, 2.0, 1.0)  # in the order of EMOTIONS
 SINGLE_LABEL_WEIGHT = 0.5  # of a clip in the loss, where a clip of another corpus counts about 1
-SINGLE_LABEL_RECALL = 0.92  # of its validation clips; a larger one costs voices of other corpora
+SINGLE_LABEL_RECALL = 0.92  # of its validation clips; more of them costs corpora left out
 DEVICE_SHARE = 0.25  # of a GPU's free memory that a split's signals take at most
 AT_ONCE = 1000  # clips decoded before it is asked whether they still fit
 EPOCH, CORPUS = 0, 1  # streams of random numbers that never share a draw
