@@ -69,19 +69,21 @@ def main() -> None:
     held_back, _ = select(model, load_corpora(arguments.data), "val")
     speakers = {clip.speaker_id or "" for clip in held_back if clip.corpus == "CREMA-D"}
     print("| speaker | clips to train | to test | before | after |\n|---|--:|--:|--:|--:|")
-    before, after = [], []
+    gains = []
     for speaker in sorted(speakers):
         corpus = Corpus("CREMA-D", tuple(clip for clip in held_back if clip.speaker_id == speaker))
-        draws = [split_by_sentence(corpus, seed) for seed in SEEDS]
-        before.append(np.mean([accuracy(model, corpus, splits) for splits in draws]))
-        after.append(
-            np.mean([accuracy(adapted(corpus, splits, config), corpus, splits) for splits in draws])
+        rows = []
+        for seed in SEEDS:
+            splits = split_by_sentence(corpus, seed)
+            models = (model, adapted(corpus, splits, config))
+            counts = [splits.count(split) for split in ("train", "test")]
+            rows.append(counts + [100 * accuracy(each, corpus, splits) for each in models])
+        trained, tested, before, after = np.mean(rows, axis=0)
+        gains.append(after - before)
+        print(
+            f"| {speaker} | {trained:.0f} | {tested:.0f} | {before:.0f} % | {after:.0f} % |",
+            flush=True,
         )
-        clips = [np.mean([splits.count(split) for splits in draws]) for split in ("train", "test")]
-        cells = [speaker, *(f"{number:.0f}" for number in clips)]
-        cells += [f"{100 * rows[-1]:.0f} %" for rows in (before, after)]
-        print("| " + " | ".join(cells) + " |", flush=True)
-    gains = 100 * np.subtract(after, before)
     rng = np.random.default_rng(SEED)
     resamples = rng.choice(gains, (RESAMPLES, len(gains))).mean(1)
     low, high = np.percentile(resamples, [2.5, 97.5])

@@ -18,6 +18,7 @@ from audio_emotion.notices import Code
 from conftest import SAMPLES, voice
 
 RATE = 16_000
+SPOKEN = SAMPLES / "fast_high.flac"
 HISS_DB = 40.0  # below the speech
 SAME = 0.02  # of probabilities
 
@@ -29,13 +30,13 @@ def classifier() -> Classifier:
 
 @pytest.fixture(scope="module")
 def spoken() -> np.ndarray:
-    signal, _ = soundfile.read(SAMPLES / "fast_high.flac", dtype="float32")
+    signal, _ = soundfile.read(SPOKEN, dtype="float32")
     return signal
 
 
 @pytest.fixture(scope="module")
 def rate() -> int:
-    return int(soundfile.info(SAMPLES / "fast_high.flac").samplerate)
+    return int(soundfile.info(SPOKEN).samplerate)
 
 
 def values(prediction: Prediction) -> np.ndarray:
